@@ -1,0 +1,1 @@
+"""The GitHub Action's shell: environment in, exit code out."""

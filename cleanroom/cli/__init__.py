@@ -1,0 +1,1 @@
+"""The command line's shell: arguments in, exit code out."""

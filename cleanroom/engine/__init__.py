@@ -1,0 +1,1 @@
+"""Adapters to Docker engines: client, cell, launcher, images, services, inventories."""

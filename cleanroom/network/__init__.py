@@ -1,0 +1,1 @@
+"""Adapters to the kernel's network: bridges, firewall, resolver, proof, namespaces."""

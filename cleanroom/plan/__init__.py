@@ -1,0 +1,1 @@
+"""Pure: spec and seed to a Plan; the only place that draws random numbers."""

@@ -1,0 +1,1 @@
+"""One iteration and one session; all I/O goes through ports."""

@@ -1,0 +1,1 @@
+"""Adapters to OpenTelemetry: receiver, collector process, the runner's own spans."""

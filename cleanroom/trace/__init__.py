@@ -1,0 +1,1 @@
+"""Pure: OTLP bytes to a Trace, its normalised form, its digest and the first divergence."""

@@ -1,0 +1,159 @@
+"""A trace as OTLP has it: spans with their resource, scope, events, links and status; frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import TypeAlias
+
+# Integers are exact to 64 bits; bytes stay bytes; arrays are tuples; key-value lists are mappings.
+AttributeValue: TypeAlias = (
+    "None | bool | int | float | str | bytes | tuple[AttributeValue, ...] | Mapping[str, AttributeValue]"
+)
+Attributes: TypeAlias = Mapping[str, AttributeValue]
+
+NO_ATTRIBUTES: Attributes = MappingProxyType({})
+RESERVED_PREFIX = "cleanroom."
+
+
+class SpanKind(str, Enum):
+    """The OTLP span kind by its spec name."""
+
+    UNSPECIFIED = "unspecified"
+    INTERNAL = "internal"
+    SERVER = "server"
+    CLIENT = "client"
+    PRODUCER = "producer"
+    CONSUMER = "consumer"
+
+
+class StatusCode(str, Enum):
+    """The OTLP status code; `unset` is not `ok` (spec.md section 6)."""
+
+    UNSET = "unset"
+    OK = "ok"
+    ERROR = "error"
+
+
+class Origin(str, Enum):
+    """Who sent a span: decided by the path it arrived on, never by what it says of itself."""
+
+    SERVICE = "service"
+    RUNNER = "runner"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """The entity that produced spans."""
+
+    attributes: Attributes = NO_ATTRIBUTES
+
+    @property
+    def service(self) -> str:
+        """`service.name`, or the empty string."""
+        name = self.attributes.get("service.name", "")
+        return name if isinstance(name, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The instrumentation scope of a span."""
+
+    name: str = ""
+    version: str = ""
+    attributes: Attributes = NO_ATTRIBUTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanEvent:
+    """A timed event on a span; time in nanoseconds since the epoch."""
+
+    name: str
+    time_ns: int
+    attributes: Attributes = NO_ATTRIBUTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanLink:
+    """A link to another span; ids in lower-case hex."""
+
+    trace_id: str
+    span_id: str
+    attributes: Attributes = NO_ATTRIBUTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """One span; ids in lower-case hex ("" for no parent), times in nanoseconds since the epoch."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str = ""
+    name: str
+    kind: SpanKind = SpanKind.UNSPECIFIED
+    start_ns: int
+    end_ns: int
+    attributes: Attributes = NO_ATTRIBUTES
+    events: tuple[SpanEvent, ...] = ()
+    links: tuple[SpanLink, ...] = ()
+    status: StatusCode = StatusCode.UNSET
+    status_message: str = ""
+    trace_state: str = ""
+    flags: int = 0
+    dropped_attributes: int = 0
+    dropped_events: int = 0
+    dropped_links: int = 0
+    resource: Resource = field(default_factory=Resource)
+    scope: Scope = field(default_factory=Scope)
+    origin: Origin = Origin.SERVICE
+
+    @property
+    def service(self) -> str:
+        """`service.name` of the span's resource, or the empty string."""
+        return self.resource.service
+
+    @property
+    def duration_ns(self) -> int:
+        """End minus start; negative when the sender's clock ran backwards."""
+        return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All spans of one iteration (any number of trace ids), ordered by (start, span id), with indexes by id."""
+
+    spans: tuple[Span, ...] = ()
+    by_id: Mapping[tuple[str, str], Span] = field(init=False, repr=False, compare=False)
+    children: Mapping[tuple[str, str], tuple[Span, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.spans, key=lambda s: (s.start_ns, s.trace_id, s.span_id)))
+        by_id: dict[tuple[str, str], Span] = {}
+        children: dict[tuple[str, str], list[Span]] = {}
+        for span in ordered:
+            by_id.setdefault((span.trace_id, span.span_id), span)
+            if span.parent_id:
+                children.setdefault((span.trace_id, span.parent_id), []).append(span)
+        object.__setattr__(self, "spans", ordered)
+        object.__setattr__(self, "by_id", MappingProxyType(by_id))
+        object.__setattr__(self, "children", MappingProxyType({k: tuple(v) for k, v in children.items()}))
+
+    @classmethod
+    def of(cls, spans: Iterable[Span]) -> Trace:
+        """Return the trace of `spans` in any order."""
+        return cls(tuple(spans))
+
+    @property
+    def service_spans(self) -> tuple[Span, ...]:
+        """The spans that services sent (the runner's own are left out)."""
+        return tuple(s for s in self.spans if s.origin is Origin.SERVICE)
+
+    def parent(self, span: Span) -> Span | None:
+        """The parent by span id within the same trace, or None (a root, or an orphan)."""
+        return self.by_id.get((span.trace_id, span.parent_id)) if span.parent_id else None
+
+    def children_of(self, span: Span) -> tuple[Span, ...]:
+        """The direct children, in order of start."""
+        return self.children.get((span.trace_id, span.span_id), ())

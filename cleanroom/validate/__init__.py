@@ -1,0 +1,1 @@
+"""Pure: a record of an iteration and an expectation to findings."""
