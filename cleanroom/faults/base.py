@@ -1,0 +1,82 @@
+"""A fault's life: check the capability, inject, verify the effect, hold, revert, verify the reversal (design section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from cleanroom.canonical import Json
+from cleanroom.clock import Clock
+from cleanroom.engine.ports import Engine
+from cleanroom.network.ports import Slot
+from cleanroom.plan.model import FaultEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Facts measured outside the system under test; `holds` says whether they prove what was to be proven."""
+
+    holds: bool
+    facts: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
+    reason: str = ""
+    """Why it does not hold, for people; empty when it does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A running service as a fault sees it."""
+
+    service: str
+    id: str
+    address: str
+    ports: tuple[int, ...] = ()
+    """TCP ports that the service's readiness names; a place to measure from outside."""
+
+
+class Revive(Protocol):
+    """Starts a dead service again and waits until it is ready; raises `EngineError` when it never is."""
+
+    def __call__(self, service: str) -> None:
+        """Revive `service`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultContext:
+    """What a fault may use."""
+
+    engine: Engine
+    clock: Clock
+    slot: Slot
+    containers: Mapping[str, Container]
+    """Every service of the environment by name."""
+    revive: Revive
+    policy_restarts: Mapping[str, bool]
+    """Whether the service's own restart policy brings it back."""
+
+
+class ActiveFault(Protocol):
+    """One occurrence of a fault on this machine; made by `cleanroom.faults.ladder.open_fault`."""
+
+    backend: str
+    """The rung used, e.g. `api`, `netem`, `nfqueue`."""
+
+    def inject(self) -> None:
+        """Apply the fault; raises `EngineError`. `revert` is safe to call whatever happened here."""
+
+    def verify(self) -> Evidence:
+        """Measure, from outside the system under test, that it bites."""
+
+    def revert(self) -> None:
+        """Take it away; safe to call twice."""
+
+    def verify_reversal(self) -> Evidence:
+        """Measure that nothing of it is left."""
+
+
+class OpenFault(Protocol):
+    """Chooses the rung for an event; raises `CapabilityError` with each rung's reason when none can do it."""
+
+    def __call__(self, event: FaultEvent, context: FaultContext) -> ActiveFault:
+        """Return the fault, not yet injected."""

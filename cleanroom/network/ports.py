@@ -1,0 +1,97 @@
+"""What the rest of the program may ask of the isolated network; tests use a fake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cleanroom.quantity import Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One of the fixed places for an environment: its bridge, its subnet and the gateway (ours) in it."""
+
+    index: int
+    bridge: str
+    """Interface name, `clr-…`, at most 15 bytes."""
+    subnet: str
+    """CIDR, e.g. `10.213.0.0/24`."""
+    gateway: str
+
+    def address(self, host: int) -> str:
+        """Return the address with that host number, e.g. 10 → `10.213.0.10`."""
+        return f"{self.gateway.rsplit('.', 1)[0]}.{host}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Packets that the wall dropped; `port` is 0 where the protocol has none; `via` is `firewall` or `resolver`."""
+
+    source: str
+    destination: str
+    protocol: str
+    port: int
+    count: int
+    via: str = "firewall"
+    name: str = ""
+    """The name that was asked for, for a refused DNS question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vector:
+    """One way out that the probe tried: the protocol, where to, what happened (`open` is a way out)."""
+
+    protocol: str
+    destination: str
+    port: int
+    open: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The probe container's result; `dropped` says the wall itself saw the attempts."""
+
+    vectors: tuple[Vector, ...]
+    dropped: int
+
+    @property
+    def ways_out(self) -> int:
+        """How many vectors were open; the run may go on only with 0."""
+        return sum(1 for v in self.vectors if v.open)
+
+
+class Network(Protocol):
+    """The slots of one run behind their wall; every method raises `NetworkError`."""
+
+    def slots(self) -> tuple[Slot, ...]:
+        """Return the slots, which exist (bridge up, gateway address on it) behind the wall."""
+
+    def open(self, slot: int, names: Mapping[str, str]) -> None:
+        """Let the slot's resolver answer `names` (service name → address) and nothing else; forget earlier drops."""
+
+    def resolv_conf(self, slot: int) -> str:
+        """Return the path (on the engine's file system) of the slot's resolv.conf."""
+
+    def drops(self, slot: int) -> tuple[Drop, ...]:
+        """Return what was dropped or refused on the slot since `open`, sorted."""
+
+    def close(self, slot: int) -> tuple[Drop, ...]:
+        """Return the drops and let the slot's resolver answer nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rtt:
+    """Round trips measured from one network namespace to an address; times in nanoseconds."""
+
+    samples: tuple[int, ...]
+    lost: int
+    timeout: Duration
+
+    @property
+    def median_ns(self) -> int:
+        """The median of the samples; raises IndexError when there are none."""
+        ordered = sorted(self.samples)
+        return ordered[len(ordered) // 2]

@@ -1,0 +1,193 @@
+"""What happened: the complete, immutable record of a run, from which everything is judged and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from cleanroom.canonical import Json
+from cleanroom.engine.ports import Inventory
+from cleanroom.network.ports import Drop, Proof
+from cleanroom.plan.model import Plan
+from cleanroom.spec.source import NOWHERE, Position
+from cleanroom.telemetry.ports import Payload
+
+StepOutcome: TypeAlias = Literal["passed", "failed", "skipped"]
+Outcome: TypeAlias = Literal["passed", "degraded", "failed", "inconclusive", "error"]
+NO_FACTS: Mapping[str, Json] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBreach:
+    """One broken `expect` of a step: which key, what was wanted, what was found, where it stands."""
+
+    what: str
+    expected: str
+    found: str
+    at: Position = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """One step as it ran; times in nanoseconds since the epoch; output as text, bounded and safe to print."""
+
+    name: str
+    type: str
+    service: str = ""
+    outcome: StepOutcome
+    reason: str = ""
+    """Why it was skipped or failed, in one line."""
+    error_type: str = ""
+    """An error type of spec.md section 4, or empty."""
+    exit_code: int | None = None
+    status: int | None = None
+    stdout: str = ""
+    stderr: str = ""
+    breaches: tuple[StepBreach, ...] = ()
+    optional: bool = False
+    start_ns: int = 0
+    end_ns: int = 0
+    at: Position = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryRecord:
+    """How a service came back: strategy policy, start, heal or failover; counted from the death for a kill."""
+
+    strategy: Literal["policy", "start", "heal", "failover"]
+    duration_ns: int
+    success: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRecord:
+    """One drawn occurrence of a fault as it went; `window` is (start, end) in ns, end 0 when it never ended."""
+
+    id: str
+    kind: str
+    occurrence: int
+    targets: tuple[str, ...]
+    backend: str = ""
+    drawn: bool = True
+    injected: bool = False
+    verified: bool = False
+    reverted: bool = False
+    evidence: Mapping[str, Json] = NO_FACTS
+    reversal: Mapping[str, Json] = NO_FACTS
+    reason: str = ""
+    """Why it was not injected, verified or reverted; empty when all is well."""
+    window: tuple[int, int] = (0, 0)
+    recovery: RecoveryRecord | None = None
+    at: Position = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRecord:
+    """One service of an environment: its address, image and how it began and ended."""
+
+    name: str
+    image: str
+    address: str
+    container: str
+    hostname: str = ""
+    ready_ms: float = 0.0
+    exit_code: int | None = None
+    oom_killed: bool = False
+    log: str = ""
+    """The end of its output, bounded and safe to print."""
+    log_truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanupRecord:
+    """What teardown found and took away, by inventories before and after."""
+
+    trigger: Literal["normal", "failure", "timeout", "interrupt"] = "normal"
+    created: Inventory = field(default_factory=Inventory)
+    removed: Inventory = field(default_factory=Inventory)
+    left: Inventory = field(default_factory=Inventory)
+    processes_left: tuple[str, ...] = ()
+    duration_ns: int = 0
+
+    @property
+    def success(self) -> bool:
+        """Whether nothing is left."""
+        return self.left.empty and not self.processes_left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """An error that kept something from being judged: exit code, message, remedy, where in the spec."""
+
+    exit_code: int
+    message: str
+    remedy: str = ""
+    at: Position = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioRecord:
+    """One scenario of one iteration with its environment and all that arrived from it."""
+
+    name: str
+    outcome: Outcome
+    steps: tuple[StepRecord, ...] = ()
+    faults: tuple[FaultRecord, ...] = ()
+    services: tuple[ServiceRecord, ...] = ()
+    egress: tuple[Drop, ...] = ()
+    cleanup: CleanupRecord = field(default_factory=CleanupRecord)
+    payloads: tuple[Payload, ...] = ()
+    """What the services sent, in order of arrival."""
+    late: int = 0
+    span_id: str = ""
+    """Id of the `cleanroom.scenario` span."""
+    trace_id: str = ""
+    noise_traces: tuple[str, ...] = ()
+    """Trace ids the runner issued for traffic whose amount depends on timing (readiness, probes)."""
+    trouble: Trouble | None = None
+    timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Phase → seconds: start, steps, settle, stop, drain, cleanup."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationRecord:
+    """One iteration: its scenarios and the runner's own spans."""
+
+    index: int
+    """0-based."""
+    slot: int
+    scenarios: tuple[ScenarioRecord, ...] = ()
+    runner_payloads: tuple[Payload, ...] = ()
+    trouble: Trouble | None = None
+    start_ns: int = 0
+    end_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteRecord:
+    """One suite as it ran."""
+
+    plan: Plan
+    iterations: tuple[IterationRecord, ...] = ()
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """A whole run: every suite, the proof of isolation and the figures of its phases."""
+
+    suites: tuple[SuiteRecord, ...] = ()
+    proof: Proof | None = None
+    engine_mode: str = ""
+    engine_version: str = ""
+    privileges: str = ""
+    """How the cell got its rights: `capabilities`, `privileged`, `namespaces`, or empty."""
+    image_cache: str = ""
+    """`off`, `cold`, `warm`, or why it could not be used."""
+    cleanup: CleanupRecord = field(default_factory=CleanupRecord)
+    trouble: Trouble | None = None
+    interrupted: bool = False
+    timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Phase → seconds: engine, images, network, proof, collector, iterations, judge, cleanup."""

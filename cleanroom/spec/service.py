@@ -1,0 +1,83 @@
+"""A service of the system under test (spec.md section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from cleanroom.quantity import Duration, Size
+from cleanroom.spec.probe import Ready
+from cleanroom.spec.source import NOWHERE, Position
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """`build:`: a context inside the repository (path relative to the workspace root) and how to build it."""
+
+    context: str
+    dockerfile: str = "Dockerfile"
+    args: Mapping[str, str] = EMPTY
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`limits:` of one service, enforced by its cgroup; None means unlimited."""
+
+    cpus: float | None = None
+    memory: Size | None = None
+    swap: Size | None = None
+    pids: int | None = None
+    nofile: int | None = None
+
+
+TelemetryProtocol: TypeAlias = Literal["grpc", "http/protobuf", "http/json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telemetry:
+    """`telemetry:`: whether the standard OTEL_* variables are injected, and with what."""
+
+    inject: bool = True
+    protocol: TelemetryProtocol = "http/protobuf"
+    service_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """`restart:`: the engine's own restart policy."""
+
+    policy: Literal["no", "on-failure", "always"] = "no"
+    max: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service; exactly one of `image` and `build` is set."""
+
+    name: str
+    image: str = ""
+    build: Build | None = None
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    environment: Mapping[str, str] = EMPTY
+    user: str = ""
+    working_dir: str = ""
+    hostname: str = ""
+    stop_signal: str = ""
+    stop_grace: Duration = Duration(2 * 10**9)
+    init: bool = True
+    depends_on: tuple[str, ...] = ()
+    ready: tuple[Ready, ...] = ()
+    ready_timeout: Duration = Duration(30 * 10**9)
+    tmpfs: Mapping[str, Size] = field(default_factory=lambda: MappingProxyType({}))
+    files: Mapping[str, str] = EMPTY
+    limits: Limits = field(default_factory=Limits)
+    restart: Restart = field(default_factory=Restart)
+    labels: Mapping[str, str] = EMPTY
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    at: Position = field(default=NOWHERE, compare=False)
