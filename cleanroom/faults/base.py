@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cleanroom.canonical import Json
 from cleanroom.clock import Clock
@@ -56,6 +56,15 @@ class FaultContext:
     """Whether the service's own restart policy brings it back."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """How the target came back: counted from the fault's end, for a kill from the death (spec.md section 9)."""
+
+    strategy: Literal["policy", "start", "heal", "failover"]
+    duration_ns: int
+    success: bool
+
+
 class ActiveFault(Protocol):
     """One occurrence of a fault on this machine; made by `cleanroom.faults.ladder.open_fault`."""
 
@@ -73,6 +82,9 @@ class ActiveFault(Protocol):
 
     def verify_reversal(self) -> Evidence:
         """Measure that nothing of it is left."""
+
+    def recovery(self) -> Recovery | None:
+        """How the target came back, after `verify_reversal`; None for a fault that nothing has to recover from."""
 
 
 class OpenFault(Protocol):

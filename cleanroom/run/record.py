@@ -146,6 +146,10 @@ class ScenarioRecord:
     trace_id: str = ""
     noise_traces: tuple[str, ...] = ()
     """Trace ids the runner issued for traffic whose amount depends on timing (readiness, probes)."""
+    shared: bool = False
+    """The environment is shared by the iteration's scenarios (`environment: suite`): payloads and drops are of all of them."""
+    start_ns: int = 0
+    end_ns: int = 0
     trouble: Trouble | None = None
     timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Phase → seconds: start, steps, settle, stop, drain, cleanup."""

@@ -1,0 +1,47 @@
+"""Everything a run needs from below, in one value: ports, a clock, and the few facts that must not be drawn in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cleanroom.clock import Clock
+from cleanroom.engine.ports import Engine
+from cleanroom.faults.base import OpenFault
+from cleanroom.network.ports import Network, Proof
+from cleanroom.run.events import Listener
+from cleanroom.run.stop import Stop
+from cleanroom.spec.scenario import Scenario
+from cleanroom.spec.suite import Suite
+from cleanroom.telemetry.ports import Payload, Telemetry
+
+
+class Settled(Protocol):
+    """Whether every positive expectation of a scenario already holds; handed down by the pipeline (design section 8)."""
+
+    def __call__(self, suite: Suite, scenario: Scenario, payloads: Sequence[Payload]) -> bool:
+        """Judge what has arrived so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What one session runs on."""
+
+    engine: Engine
+    telemetry: Telemetry
+    network: Network
+    clock: Clock
+    open_fault: OpenFault
+    settled: Settled
+    listen: Listener
+    stop: Stop
+    token: Callable[[], str]
+    """A fresh unguessable hex text for the name of a container."""
+    run_id: str
+    proof: Proof | None = None
+    images: Callable[[Suite, str], str] = lambda _suite, service: service
+    """The reference in the engine of the image of a suite's service."""
+    cgroup_parent: str = ""
+    keep: bool = False
+    """Leave the environment of the first iteration up and say how to get in."""

@@ -1,0 +1,162 @@
+"""One step: its action under a time limit, its span, and its `expect` (spec.md section 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cleanroom.canonical import Json
+from cleanroom.clock import Clock
+from cleanroom.quantity import Duration
+from cleanroom.run.record import StepBreach, StepRecord
+from cleanroom.run.steps.result import ActionResult
+from cleanroom.spec.comparator import Comparator, describe, judge
+from cleanroom.spec.scenario import ExecAction, HealAction, HttpAction, InjectAction, SleepAction, Step, StepExpect
+from cleanroom.text import one_line, truncate
+
+MAX_TEXT = 64 * 1024
+_PATH_PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+
+
+def type_of(step: Step) -> str:
+    """Return the name of the step's action as the spec writes it."""
+    match step.action:
+        case ExecAction():
+            return "exec"
+        case HttpAction():
+            return "http"
+        case SleepAction():
+            return "sleep"
+        case InjectAction():
+            return "inject"
+        case HealAction():
+            return "heal"
+
+
+def service_of(step: Step) -> str:
+    """Return the service that the step talks to, or the empty string."""
+    return step.action.service if isinstance(step.action, ExecAction | HttpAction) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A result with the wall-clock window in which it came to be, in nanoseconds."""
+
+    result: ActionResult
+    start_ns: int
+    end_ns: int
+
+
+def timed(clock: Clock, result: ActionResult, start_ns: int) -> Timed:
+    """Return `result` with its window, ended now."""
+    return Timed(result, start_ns, clock.now_ns())
+
+
+def record_of(step: Step, outcome: Timed) -> StepRecord:
+    """Return the step's record: `expect` decides where there is one, else the action's own error (unless allowed)."""
+    result = outcome.result
+    breaches = tuple(_breaches(step.expect, result)) if step.expect is not None else ()
+    judged = step.expect is not None
+    failed = bool(breaches) or _unexpected_error(step, result)
+    reason = ""
+    if breaches:
+        reason = "; ".join(f"{b.what}: expected {b.expected}, found {b.found}" for b in breaches)
+    elif failed:
+        reason = result.message or result.error_type
+        at = step.at
+        breaches = (StepBreach(what="error", expected="no error", found=one_line(reason, 500), at=at),) if judged else ()
+    return StepRecord(
+        name=step.name,
+        type=type_of(step),
+        service=service_of(step),
+        outcome="failed" if failed else "passed",
+        reason=one_line(reason, 1000),
+        error_type=result.error_type,
+        exit_code=result.exit_code,
+        status=result.status,
+        stdout=truncate(result.stdout if result.stdout is not None else result.body or "", MAX_TEXT),
+        stderr=truncate(result.stderr or "", MAX_TEXT),
+        breaches=breaches,
+        optional=step.optional,
+        start_ns=outcome.start_ns,
+        end_ns=outcome.end_ns,
+        at=step.at,
+    )
+
+
+def skipped(step: Step, reason: str) -> StepRecord:
+    """Return the record of a step that was not started."""
+    return StepRecord(
+        name=step.name, type=type_of(step), service=service_of(step), outcome="skipped", reason=reason,
+        optional=step.optional, at=step.at,
+    )  # fmt: skip
+
+
+def _unexpected_error(step: Step, result: ActionResult) -> bool:
+    """Whether the action erred in a way that neither `allow` nor `expect` speaks of."""
+    if not result.error_type or result.error_type in step.allow:
+        return False
+    if step.expect is None:
+        return True
+    if step.expect.error_type is not None:
+        return False
+    # An expectation of the exit code or status speaks of exactly that error; any other error is still one.
+    spoken = {"exit_code": step.expect.exit_code, "http_status": step.expect.status}
+    if result.error_type in ("not_found", "permission_denied", "killed"):
+        return step.expect.exit_code is None
+    return spoken.get(result.error_type) is None
+
+
+def _breaches(expect: StepExpect, result: ActionResult) -> Iterator[StepBreach]:
+    facts: tuple[tuple[str, Comparator | None, object, bool], ...] = (
+        ("exit_code", expect.exit_code, result.exit_code, result.exit_code is not None),
+        ("stdout", expect.stdout, result.stdout, result.stdout is not None),
+        ("stderr", expect.stderr, result.stderr, result.stderr is not None),
+        ("status", expect.status, result.status, result.status is not None),
+        ("body", expect.body, result.body, result.body is not None),
+        ("error_type", expect.error_type, result.error_type, True),
+        ("duration", expect.duration, Duration(result.duration_ns), True),
+    )
+    for what, comparator, value, present in facts:
+        if comparator is not None:
+            yield from _breach(what, comparator, value, present=present, result=result)
+    for name, comparator in expect.headers.items():
+        lowered = name.lower()
+        yield from _breach(
+            f"headers.{name}", comparator, result.headers.get(lowered), present=lowered in result.headers, result=result
+        )
+    for path, comparator in expect.json.items():
+        value, present = at_path(result.json, path) if result.has_json else (None, False)
+        yield from _breach(f"json.{path}", comparator, value, present=present, result=result)
+
+
+def _breach(
+    what: str, comparator: Comparator, value: object, *, present: bool, result: ActionResult
+) -> Iterator[StepBreach]:
+    judgement = judge(comparator, value, present=present)
+    if judgement.holds:
+        return
+    found = one_line(repr(value) if isinstance(value, str) else str(value), 500)
+    if not present:
+        found = f"nothing ({result.error_type}: {result.message})" if result.error_type else "nothing"
+    yield StepBreach(what=what, expected=describe(comparator), found=found, at=comparator.at)
+
+
+def at_path(value: Json, path: str) -> tuple[Json, bool]:
+    """Return (the value at `a.b[0].c`, whether it is there); `$` or an empty path is the whole."""
+    current = value
+    for name, index in _PATH_PART.findall(path.removeprefix("$")):
+        if name and isinstance(current, dict) and name in current:
+            current = current[name]
+        elif index and isinstance(current, list) and int(index) < len(current):
+            current = current[int(index)]
+        else:
+            return None, False
+    return current, True
+
+
+def cut_timeout(step: Step, remaining: float) -> Step:
+    """Return the step with its timeout shortened to what the scenario has left, in seconds."""
+    left = Duration(max(1, int(remaining * 10**9)))
+    return replace(step, timeout=min(step.timeout, left))

@@ -1,0 +1,80 @@
+"""The `exec` action: a command inside a service's container."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cleanroom.engine.ports import Engine, ExecResult, ExecSpec
+from cleanroom.errors import EngineError
+from cleanroom.quantity import Duration
+from cleanroom.run.steps.result import ActionResult
+from cleanroom.spec.scenario import ExecAction
+from cleanroom.text import clean
+
+_NOT_EXECUTABLE = 126
+_NOT_FOUND = 127
+_KILLED = 137
+
+
+def run_exec(
+    engine: Engine, container: str, action: ExecAction, limits: tuple[Duration, Duration], context: Mapping[str, str]
+) -> ActionResult:
+    """Run the command with `limits` (timeout, grace) and the trace context in its environment; never raises for its failure."""
+    timeout, grace = limits
+    spec = ExecSpec(
+        command=action.command,
+        user=action.user,
+        environment={**context, **action.env},
+        working_dir=action.working_dir,
+        stdin=action.stdin.encode() if action.stdin is not None else None,
+        timeout=timeout,
+        grace=grace,
+    )
+    try:
+        result = engine.execute(container, spec)
+    except EngineError as err:
+        return _container_gone(engine, container, err)
+    return _of_result(engine, container, result)
+
+
+def _of_result(engine: Engine, container: str, result: ExecResult) -> ActionResult:
+    kind, message = "", ""
+    if result.timed_out:
+        kind, message = "timeout", "the command did not end in time" + (" and had to be killed" if result.killed else "")
+    elif result.exit_code is None or result.exit_code == _KILLED:
+        kind, message = _why_killed(engine, container)
+    elif result.exit_code == _NOT_FOUND:
+        kind, message = "not_found", "the command was not found"
+    elif result.exit_code == _NOT_EXECUTABLE:
+        kind, message = "permission_denied", "the command could not be executed"
+    elif result.exit_code != 0:
+        kind, message = "exit_code", f"the command exited with {result.exit_code}"
+    return ActionResult(
+        error_type=kind,
+        message=message,
+        exit_code=result.exit_code,
+        stdout=clean(result.stdout.decode("utf-8", "replace")),
+        stderr=clean(result.stderr.decode("utf-8", "replace")),
+        truncated=result.truncated,
+        killed=result.killed,
+        duration_ns=result.duration_ns,
+    )
+
+
+def _why_killed(engine: Engine, container: str) -> tuple[str, str]:
+    state = engine.inspect(container)
+    if state.oom_killed:
+        return "oom_killed", "the kernel killed it for want of memory"
+    if state.status != "running":
+        return "container_killed", f"the container was {state.status} (exit {state.exit_code}) before the command ended"
+    return "killed", "the command was killed by SIGKILL"
+
+
+def _container_gone(engine: Engine, container: str, err: EngineError) -> ActionResult:
+    try:
+        state = engine.inspect(container)
+    except EngineError:
+        return ActionResult(error_type="engine", message=err.message)
+    if state.status in ("exited", "dead", "restarting"):
+        return ActionResult(error_type="not_started", message=f"the container is {state.status} (exit {state.exit_code})")
+    return ActionResult(error_type="engine", message=err.message)

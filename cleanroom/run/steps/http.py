@@ -1,0 +1,119 @@
+"""The `http` action: one request from the runner to a service, with the step's trace context in its headers."""
+
+from __future__ import annotations
+
+import errno
+import json
+import time
+from collections.abc import Iterator, Mapping
+
+import requests
+from urllib3.exceptions import NameResolutionError, ProtocolError
+
+from cleanroom.canonical import Json
+from cleanroom.quantity import Duration
+from cleanroom.run.steps.result import ActionResult
+from cleanroom.spec.scenario import HttpAction
+from cleanroom.text import clean
+
+MAX_BODY = 1 << 20
+
+
+def run_http(address: str, action: HttpAction, timeout: Duration, context: Mapping[str, str]) -> ActionResult:
+    """Make the request to `address` (the service's own); an answer is a result, whatever its status; never raises."""
+    started = time.monotonic_ns()
+    deadline = time.monotonic() + timeout.seconds
+    # The Host header names the service, as a client inside the environment would, so that spans do not carry an address.
+    headers = {"Host": f"{action.service}:{action.port}", "User-Agent": "cleanroom", **context, **action.headers}
+    try:
+        with requests.Session() as session:
+            # The runner's own proxy settings or .netrc must never decide where a step's request goes.
+            session.trust_env = False
+            response = session.request(
+                action.method,
+                f"http://{address}:{action.port}{action.path}",
+                params=dict(action.query),
+                headers=headers,
+                data=_data(action),
+                json=action.json if action.has_json else None,
+                timeout=(timeout.seconds, timeout.seconds),
+                allow_redirects=action.follow,
+                stream=True,
+            )
+            body, truncated = _read(response.iter_content(65536), deadline)
+    except (requests.RequestException, TimeoutError, OSError) as err:
+        kind, message = error_type(err)
+        return ActionResult(error_type=kind, message=message, duration_ns=time.monotonic_ns() - started)
+    text = body.decode(response.encoding or "utf-8", "replace")
+    parsed, has_json = _parse(text)
+    failed = response.status_code >= requests.codes.bad_request
+    return ActionResult(
+        error_type="http_status" if failed else "",
+        message=f"the answer was {response.status_code}" if failed else "",
+        status=response.status_code,
+        headers={k.lower(): clean(v) for k, v in response.headers.items()},
+        body=clean(text),
+        json=parsed,
+        has_json=has_json,
+        truncated=truncated,
+        duration_ns=time.monotonic_ns() - started,
+    )
+
+
+def _data(action: HttpAction) -> bytes | dict[str, str] | None:
+    if action.form is not None:
+        return dict(action.form)
+    return action.body.encode() if action.body is not None else None
+
+
+def _read(chunks: Iterator[bytes], deadline: float) -> tuple[bytes, bool]:
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > MAX_BODY:
+            return bytes(body[:MAX_BODY]), True
+        # requests bounds each read, not the whole answer: a service that trickles would never end.
+        if time.monotonic() > deadline:
+            raise TimeoutError("the answer did not end in time")
+    return bytes(body), False
+
+
+def _parse(text: str) -> tuple[Json, bool]:
+    try:
+        value: Json = json.loads(text)
+    except ValueError:
+        return None, False
+    return value, True
+
+
+def error_type(err: BaseException) -> tuple[str, str]:
+    """Return (error type of spec.md section 4, one line) from errno and class, never from localised text."""
+    if isinstance(err, requests.Timeout | TimeoutError):
+        return "timeout", "no complete answer in time"
+    if isinstance(err, requests.exceptions.SSLError):
+        return "tls", "the TLS handshake failed"
+    for cause in _causes(err):
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection_refused", "the connection was refused"
+        if isinstance(cause, ConnectionResetError | BrokenPipeError):
+            return "connection_reset", "the connection was reset"
+        if isinstance(cause, NameResolutionError):
+            return "dns_failure", "the name could not be resolved"
+        if isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT):
+            return "network_failure", f"the service could not be reached ({errno.errorcode[cause.errno]})"
+    if any(isinstance(cause, ProtocolError) for cause in _causes(err)):
+        return "connection_reset", "the connection ended before the answer"
+    return "network_failure", f"the request failed: {type(err).__name__}"
+
+
+def _causes(err: BaseException) -> Iterator[BaseException]:
+    queue: list[BaseException] = [err]
+    seen: set[int] = set()
+    while queue:
+        current = queue.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        linked = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        queue.extend(item for item in linked if isinstance(item, BaseException))

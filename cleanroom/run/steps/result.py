@@ -1,0 +1,30 @@
+"""What an action did, before it is held against the step's `expect`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from cleanroom.canonical import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResult:
+    """Facts of one action; `error_type` is one of spec.md section 4, or empty; absent facts are None."""
+
+    error_type: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Names in lower case."""
+    body: str | None = None
+    json: Json = None
+    has_json: bool = False
+    truncated: bool = False
+    killed: bool = False
+    """SIGKILL was needed after the grace."""
+    duration_ns: int = 0
