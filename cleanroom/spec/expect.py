@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.source import NOWHERE, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cleanroom.spec.comparator import Comparator
 
 Level: TypeAlias = Literal["error", "warning"]
 NO_COMPARATORS: Mapping[str, Comparator] = MappingProxyType({})
@@ -88,7 +91,7 @@ class EdgeExpectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountExpectation:
-    """One figure of `counts`: `what` is spans, errors, events, by_name, by_service or by_kind; `key` for the by_* ones."""
+    """One figure of `counts`; `key` is what the `by_*` ones are keyed by."""
 
     what: Literal["spans", "errors", "events", "by_name", "by_service", "by_kind"]
     key: str = ""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cleanroom.quantity import Duration, Rate, Size
 from cleanroom.spec.source import NOWHERE, Position
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ParameterValue: TypeAlias = bool | int | float | str | Duration | Size | Rate
+
+NO_OFFSET = Duration(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,7 @@ class AtStep:
 
     moment: Literal["before", "after", "during"]
     step: str
-    offset: Duration = Duration(0)
+    offset: Duration = NO_OFFSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from cleanroom.canonical import Json
 from cleanroom.quantity import Duration
-from cleanroom.spec.comparator import Comparator
-from cleanroom.spec.expect import Expect
-from cleanroom.spec.fault import Fault
 from cleanroom.spec.service import EMPTY
 from cleanroom.spec.source import NOWHERE, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cleanroom.canonical import Json
+    from cleanroom.spec.comparator import Comparator
+    from cleanroom.spec.expect import Expect
+    from cleanroom.spec.fault import Fault
+
+STEP_TIMEOUT = Duration(30 * 10**9)
+STEP_GRACE = Duration(2 * 10**9)
+SCENARIO_TIMEOUT = Duration(60 * 10**9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +97,8 @@ class Step:
 
     name: str
     action: Action
-    timeout: Duration = Duration(30 * 10**9)
-    grace: Duration = Duration(2 * 10**9)
+    timeout: Duration = STEP_TIMEOUT
+    grace: Duration = STEP_GRACE
     expect: StepExpect | None = None
     allow: tuple[str, ...] = ()
     optional: bool = False
@@ -106,7 +113,7 @@ class Scenario:
     name: str
     description: str = ""
     tags: tuple[str, ...] = ()
-    timeout: Duration = Duration(60 * 10**9)
+    timeout: Duration = SCENARIO_TIMEOUT
     steps: tuple[Step, ...] = ()
     chaos: tuple[Fault, ...] = ()
     expect: Expect | None = None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cleanroom.quantity import Duration, Size
-from cleanroom.spec.probe import Ready
 from cleanroom.spec.source import NOWHERE, Position
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cleanroom.spec.probe import Ready
+
 EMPTY: Mapping[str, str] = MappingProxyType({})
+
+STOP_GRACE = Duration(2 * 10**9)
+READY_TIMEOUT = Duration(30 * 10**9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +75,11 @@ class Service:
     working_dir: str = ""
     hostname: str = ""
     stop_signal: str = ""
-    stop_grace: Duration = Duration(2 * 10**9)
+    stop_grace: Duration = STOP_GRACE
     init: bool = True
     depends_on: tuple[str, ...] = ()
     ready: tuple[Ready, ...] = ()
-    ready_timeout: Duration = Duration(30 * 10**9)
+    ready_timeout: Duration = READY_TIMEOUT
     tmpfs: Mapping[str, Size] = field(default_factory=lambda: MappingProxyType({}))
     files: Mapping[str, str] = EMPTY
     limits: Limits = field(default_factory=Limits)

@@ -22,7 +22,7 @@ NOWHERE = Position("", 0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing wrong with a spec: a stable code (e.g. `unknown-key`), where, expected, got, and the nearest right spelling."""
+    """One thing wrong with a spec: a stable code (e.g. `unknown-key`), where, expected, got, a suggestion."""
 
     code: str
     at: Position

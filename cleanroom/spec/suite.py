@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cleanroom.quantity import Duration, Size
-from cleanroom.spec.expect import Expect
-from cleanroom.spec.scenario import Scenario
-from cleanroom.spec.service import Service
 from cleanroom.spec.source import NOWHERE, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cleanroom.spec.expect import Expect
+    from cleanroom.spec.scenario import Scenario
+    from cleanroom.spec.service import Service
+
+SETTLE_TIMEOUT = Duration(5 * 10**9)
+SETTLE_QUIET = Duration(200 * 10**6)
+CLEANUP_TIMEOUT = Duration(30 * 10**9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +55,8 @@ class Determinism:
 class Settle:
     """`otel.settle`: how long positive expectations are waited for after the steps, and the quiet time that ends it."""
 
-    timeout: Duration = Duration(5 * 10**9)
-    quiet: Duration = Duration(200 * 10**6)
+    timeout: Duration = SETTLE_TIMEOUT
+    quiet: Duration = SETTLE_QUIET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +94,7 @@ class Suite:
     determinism: Determinism = field(default_factory=Determinism)
     otel: Otel = field(default_factory=Otel)
     limits: EnvironmentLimits = field(default_factory=EnvironmentLimits)
-    cleanup_timeout: Duration = Duration(30 * 10**9)
+    cleanup_timeout: Duration = CLEANUP_TIMEOUT
     at: Position = field(default=NOWHERE, compare=False)
 
     def service(self, name: str) -> Service:
