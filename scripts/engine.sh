@@ -56,10 +56,16 @@ find_engine() {
     return 1
 }
 
-# ours: prints the pid of the private dockerd; false when it is gone or the number belongs to somebody else by now.
+# gone PID: has it ended? A dying process loses its command line before it ends, and a zombie has ended.
+gone() {
+    [ ! -d "/proc/$1" ] || grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"
+}
+
+# ours: prints the pid of the private dockerd; false when it is gone.
 ours() {
     local pid
     pid=$(cat "$PIDFILE" 2>/dev/null) || return 1
+    # Numbers are used again, command lines are not.
     [ -n "$pid" ] && tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$PIDFILE" && printf '%s\n' "$pid"
 }
 
@@ -156,10 +162,10 @@ down() {
     if pid=$(ours); then
         as_root kill -TERM "$pid"
         for ((tries = 0; tries < 200; tries++)); do
-            ours >/dev/null || break
+            ! gone "$pid" || break
             sleep 0.1
         done
-        ! ours >/dev/null || die "the private engine (pid $pid) does not stop within 20 s; its log: $ENGINE/dockerd.log"
+        gone "$pid" || die "the private engine (pid $pid) does not stop within 20 s; its log: $ENGINE/dockerd.log"
         say "==> Stopped the private Docker engine; its images stay in $ENGINE/data until make clean"
     fi
     if command -v ip >/dev/null && ip link show "$BRIDGE" >/dev/null 2>&1; then
