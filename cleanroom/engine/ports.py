@@ -30,7 +30,7 @@ class ContainerSpec:
     image: str
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
-    environment: Mapping[str, str] = EMPTY
+    environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     hostname: str = ""
     user: str = ""
     working_dir: str = ""
@@ -49,7 +49,7 @@ class ContainerSpec:
     nofile: int | None = None
     restart_policy: Literal["no", "on-failure", "always"] = "no"
     restart_max: int = 0
-    labels: Mapping[str, str] = EMPTY
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     cap_add: tuple[str, ...] = ()
     cgroup_parent: str = ""
 
@@ -76,7 +76,7 @@ class ExecSpec:
 
     command: tuple[str, ...]
     user: str = ""
-    environment: Mapping[str, str] = EMPTY
+    environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     working_dir: str = ""
     stdin: bytes | None = None
     timeout: Duration = Duration(30 * 10**9)
@@ -106,7 +106,7 @@ class BuildSpec:
     tag: str
     context: str
     dockerfile: str = "Dockerfile"
-    args: Mapping[str, str] = EMPTY
+    args: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     target: str = ""
 
 

@@ -74,8 +74,8 @@ class FaultRecord:
     injected: bool = False
     verified: bool = False
     reverted: bool = False
-    evidence: Mapping[str, Json] = NO_FACTS
-    reversal: Mapping[str, Json] = NO_FACTS
+    evidence: Mapping[str, Json] = field(default_factory=lambda: NO_FACTS)
+    reversal: Mapping[str, Json] = field(default_factory=lambda: NO_FACTS)
     reason: str = ""
     """Why it was not injected, verified or reverted; empty when all is well."""
     window: tuple[int, int] = (0, 0)

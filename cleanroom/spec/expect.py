@@ -37,8 +37,8 @@ class Pattern:
 class AttributeConditions:
     """`attributes: {all, any, none}`: `none` names attribute globs that must be absent."""
 
-    all: Mapping[str, Comparator] = NO_COMPARATORS
-    any: Mapping[str, Comparator] = NO_COMPARATORS
+    all: Mapping[str, Comparator] = field(default_factory=lambda: NO_COMPARATORS)
+    any: Mapping[str, Comparator] = field(default_factory=lambda: NO_COMPARATORS)
     none: tuple[str, ...] = ()
 
 
@@ -59,7 +59,7 @@ class SpanExpectation:
     service: Pattern | None = None
     kind: str | None = None
     scope: Pattern | None = None
-    where: Mapping[str, Comparator] = NO_COMPARATORS
+    where: Mapping[str, Comparator] = field(default_factory=lambda: NO_COMPARATORS)
     during: str = ""
     before: str = ""
     after: str = ""
@@ -69,7 +69,7 @@ class SpanExpectation:
     ancestor: Pattern | None = None
     root: bool | None = None
     attributes: AttributeConditions | None = None
-    resource: Mapping[str, Comparator] = NO_COMPARATORS
+    resource: Mapping[str, Comparator] = field(default_factory=lambda: NO_COMPARATORS)
     events: EventConditions | None = None
     links: Comparator | None = None
     status: Comparator | None = None
@@ -114,7 +114,7 @@ class HermeticityExpectation:
 
     egress_none: bool = False
     leaks_none: bool = False
-    resource: Mapping[str, Comparator] = NO_COMPARATORS
+    resource: Mapping[str, Comparator] = field(default_factory=lambda: NO_COMPARATORS)
     forbid_attributes: tuple[str, ...] = ()
     services_closed: bool = False
     at: Position = field(default=NOWHERE, compare=False)

@@ -30,7 +30,7 @@ class ExecAction:
     service: str
     command: tuple[str, ...]
     user: str = ""
-    env: Mapping[str, str] = EMPTY
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     stdin: str | None = None
     working_dir: str = ""
 
@@ -43,8 +43,8 @@ class HttpAction:
     port: int = 80
     path: str = "/"
     method: str = "GET"
-    headers: Mapping[str, str] = EMPTY
-    query: Mapping[str, str] = EMPTY
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    query: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     json: Json = None
     has_json: bool = False
     body: str | None = None

@@ -26,7 +26,7 @@ class Build:
 
     context: str
     dockerfile: str = "Dockerfile"
-    args: Mapping[str, str] = EMPTY
+    args: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     target: str = ""
 
 
@@ -70,7 +70,7 @@ class Service:
     build: Build | None = None
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
-    environment: Mapping[str, str] = EMPTY
+    environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     user: str = ""
     working_dir: str = ""
     hostname: str = ""
@@ -81,9 +81,9 @@ class Service:
     ready: tuple[Ready, ...] = ()
     ready_timeout: Duration = READY_TIMEOUT
     tmpfs: Mapping[str, Size] = field(default_factory=lambda: MappingProxyType({}))
-    files: Mapping[str, str] = EMPTY
+    files: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     limits: Limits = field(default_factory=Limits)
     restart: Restart = field(default_factory=Restart)
-    labels: Mapping[str, str] = EMPTY
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     telemetry: Telemetry = field(default_factory=Telemetry)
     at: Position = field(default=NOWHERE, compare=False)

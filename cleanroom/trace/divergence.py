@@ -20,4 +20,4 @@ class Divergence:
     right_value: str
     classification: Literal["value", "missing span", "extra span", "order", "status", "step", "verdict"]
     proposal: str = ""
-    """The normalisation rule that would make them equal, e.g. `drop: [order.id]`; empty where none should be offered."""
+    """The normalisation rule that makes them equal, e.g. `drop: [order.id]`; empty where none should be offered."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 # Integers are exact to 64 bits; bytes stay bytes; arrays are tuples; key-value lists are mappings.
 AttributeValue: TypeAlias = (
-    "None | bool | int | float | str | bytes | tuple[AttributeValue, ...] | Mapping[str, AttributeValue]"
+    "bool | int | float | str | bytes | tuple[AttributeValue, ...] | Mapping[str, AttributeValue] | None"
 )
 Attributes: TypeAlias = Mapping[str, AttributeValue]
 
@@ -48,7 +48,7 @@ class Origin(str, Enum):
 class Resource:
     """The entity that produced spans."""
 
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
 
     @property
     def service(self) -> str:
@@ -63,7 +63,7 @@ class Scope:
 
     name: str = ""
     version: str = ""
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class SpanEvent:
 
     name: str
     time_ns: int
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class SpanLink:
 
     trace_id: str
     span_id: str
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class Span:
     kind: SpanKind = SpanKind.UNSPECIFIED
     start_ns: int
     end_ns: int
-    attributes: Attributes = NO_ATTRIBUTES
+    attributes: Attributes = field(default_factory=lambda: NO_ATTRIBUTES)
     events: tuple[SpanEvent, ...] = ()
     links: tuple[SpanLink, ...] = ()
     status: StatusCode = StatusCode.UNSET
