@@ -42,6 +42,10 @@ class Check:
     findings: tuple[Finding, ...] = ()
     inconclusive: str = ""
     """Why it could not be judged; empty when it was."""
+    allowed: str = ""
+    """The spec's `allow_inconclusive` reason: an inconclusive check that carries one is reported and does not count."""
+    note: str = ""
+    """What a reader should know of a check that is not broken, e.g. that an optional step failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

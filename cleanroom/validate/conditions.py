@@ -1,0 +1,181 @@
+"""The conditions of a span expectation: each says of one span what breaks it (spec.md section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from cleanroom.quantity import Duration
+from cleanroom.spec.comparator import Comparator, describe, judge
+from cleanroom.spec.expect import AttributeConditions, EventConditions, Pattern, SpanExpectation
+from cleanroom.trace.model import Attributes, Origin, Span
+from cleanroom.validate import wording
+from cleanroom.validate.scene import Scene
+from cleanroom.validate.select import names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition: its rule, the wanted in words, and what breaks it on a span (empty: it holds)."""
+
+    rule: str
+    expected: str
+    breach: Callable[[Span], str]
+
+
+def conditions(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...]:
+    """Return the conditions that `expectation` states, in the order of the spec language."""
+    found = [*_lineage(scene, expectation)]
+    attributes, events = expectation.attributes, expectation.events
+    links, status, duration = expectation.links, expectation.status, expectation.duration
+    if attributes is not None:
+        found.append(
+            Condition(
+                rule="spans.attributes",
+                expected=f"attributes: {wording.attributes(attributes)}",
+                breach=lambda s: attribute_breach(attributes, s.attributes),
+            )
+        )
+    if expectation.resource:
+        found.append(
+            Condition(
+                rule="spans.resource",
+                expected="resource: " + _pairs(expectation.resource),
+                breach=lambda s: all_breach(expectation.resource, s.resource.attributes),
+            )
+        )
+    if events is not None:
+        found.append(
+            Condition(
+                rule="spans.events",
+                expected=f"events: {wording.events(events)}",
+                breach=lambda s: event_breach(events, tuple(e.name for e in s.events)),
+            )
+        )
+    if links is not None:
+        found.append(_compared("spans.links", "number of links", links, lambda s: len(s.links)))
+    if status is not None:
+        found.append(_compared("spans.status", "status", status, lambda s: s.status.value))
+    if duration is not None:
+        found.append(
+            Condition(
+                rule="spans.duration",
+                expected=wording.wanted("duration", duration),
+                breach=lambda s: _duration_breach(duration, s),
+            )
+        )
+    return tuple(found)
+
+
+def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...]:
+    found: list[Condition] = []
+    parent, ancestor, root = expectation.parent, expectation.ancestor, expectation.root
+    if parent is not None:
+        found.append(
+            Condition(
+                rule="spans.parent",
+                expected=f'a parent named "{parent}"',
+                breach=lambda s: parent_breach(scene, parent, s),
+            )
+        )
+    if ancestor is not None:
+        found.append(
+            Condition(
+                rule="spans.ancestor",
+                expected=f'an ancestor named "{ancestor}"',
+                breach=lambda s: ancestor_breach(scene, ancestor, s),
+            )
+        )
+    if root is not None:
+        found.append(
+            Condition(
+                rule="spans.root",
+                expected="a root (no parent among service spans)" if root else "a parent among service spans",
+                breach=lambda s: _root_breach(scene, s, wanted=root),
+            )
+        )
+    return tuple(found)
+
+
+def parent_breach(scene: Scene, pattern: Pattern, span: Span) -> str:
+    """Return what the direct parent of `span` is instead of one that `pattern` names, or the empty string."""
+    parent = scene.parent(span)
+    if parent is not None:
+        return "" if names(pattern, parent) else f'the parent is "{parent.name}"'
+    return f"the parent {span.parent_id} never arrived" if span.parent_id else "there is no parent"
+
+
+def ancestor_breach(scene: Scene, pattern: Pattern, span: Span) -> str:
+    """Return which ancestors `span` has when `pattern` names none of them, or the empty string."""
+    ancestors = scene.ancestors(span)
+    if any(names(pattern, a) for a in ancestors):
+        return ""
+    return "the ancestors are " + ", ".join(f'"{a.name}"' for a in ancestors[:5]) if ancestors else "no ancestor arrived"
+
+
+def _root_breach(scene: Scene, span: Span, *, wanted: bool) -> str:
+    parent = scene.parent(span)
+    if parent is None and span.parent_id:
+        # An orphan is neither: what it hangs under is not known.
+        return f"the parent {span.parent_id} never arrived"
+    under_runner = parent is not None and parent.origin is Origin.RUNNER and span.origin is Origin.SERVICE
+    is_root = parent is None or under_runner
+    if is_root == wanted:
+        return ""
+    return "it is a root" if is_root else f'the parent is "{parent.name if parent else ""}"'
+
+
+def attribute_breach(wanted: AttributeConditions, attributes: Attributes) -> str:
+    """Return what breaks `{all, any, none}` on `attributes`, or the empty string."""
+    found = [all_breach(wanted.all, attributes)]
+    if wanted.any:
+        reasons = {k: judge(c, attributes.get(k), present=k in attributes) for k, c in sorted(wanted.any.items())}
+        if not any(j.holds for j in reasons.values()):
+            found.append("none of: " + ", ".join(f"{k}: {j.reason}" for k, j in reasons.items()))
+    forbidden = sorted(k for k in attributes if any(k == glob or fnmatchcase(k, glob) for glob in wanted.none))
+    if forbidden:
+        found.append(f"forbidden: {', '.join(forbidden)}")
+    return ", ".join(part for part in found if part)
+
+
+def all_breach(wanted: Mapping[str, Comparator], attributes: Attributes) -> str:
+    """Return which keys of `wanted` do not hold on `attributes`, or the empty string."""
+    judged = ((k, judge(c, attributes.get(k), present=k in attributes)) for k, c in sorted(wanted.items()))
+    return ", ".join(f"{key}: {judgement.reason}" for key, judgement in judged if not judgement.holds)
+
+
+def event_breach(wanted: EventConditions, present: tuple[str, ...]) -> str:
+    """Return what breaks `{all, any, none}` on the names of a span's events, or the empty string."""
+
+    def has(glob: str) -> bool:
+        return any(name == glob or fnmatchcase(name, glob) for name in present)
+
+    found = []
+    missing = [glob for glob in wanted.all if not has(glob)]
+    if missing:
+        found.append(f"missing: {', '.join(missing)}")
+    if wanted.any and not any(has(glob) for glob in wanted.any):
+        found.append(f"none of: {', '.join(wanted.any)}")
+    forbidden = [glob for glob in wanted.none if has(glob)]
+    if forbidden:
+        found.append(f"forbidden: {', '.join(forbidden)}")
+    return ", ".join(found) + (f" (events: {', '.join(present) or 'none'})" if found else "")
+
+
+def _compared(rule: str, noun: str, comparator: Comparator, value: Callable[[Span], object]) -> Condition:
+    return Condition(
+        rule=rule,
+        expected=wording.wanted(noun, comparator),
+        breach=lambda s: judge(comparator, value(s)).reason,
+    )
+
+
+def _duration_breach(comparator: Comparator, span: Span) -> str:
+    if span.duration_ns < 0:
+        return "the span ends before it starts, so it has no duration"
+    return judge(comparator, Duration(span.duration_ns)).reason
+
+
+def _pairs(wanted: Mapping[str, Comparator]) -> str:
+    return ", ".join(f"{key} {describe(comparator)}" for key, comparator in sorted(wanted.items()))

@@ -1,0 +1,197 @@
+"""What one judgement looks at: the spans of a scenario (or of a whole iteration) and the facts beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+from cleanroom.errors import TelemetryError
+from cleanroom.plan.model import Plan
+from cleanroom.run.record import IterationRecord, ScenarioRecord
+from cleanroom.telemetry.ports import Payload
+from cleanroom.trace.decode import decode_traces
+from cleanroom.trace.model import RESERVED_PREFIX, Origin, Span, Trace
+from cleanroom.validate.occurrence import FaultState, merged, occurrences, states
+
+ITERATION_SPAN = "cleanroom.iteration"
+SpanId = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """The value to judge: a trace and the records, service names and fault windows that belong to it."""
+
+    trace: Trace
+    scenarios: tuple[ScenarioRecord, ...] = ()
+    """One for a scenario's scene, all of them for the iteration's."""
+    services: tuple[str, ...] = ()
+    """Every `service.name` that the spec declares."""
+    faults: Mapping[str, FaultState] = field(default_factory=lambda: MappingProxyType({}))
+    malformed: tuple[str, ...] = ()
+    """What could not be decoded, one line each."""
+    shared: bool = False
+    """All scenarios ran in one environment, so that teardown is recorded once for all of them."""
+
+    @cached_property
+    def service_spans(self) -> tuple[Span, ...]:
+        """The spans that services sent."""
+        return self.trace.service_spans
+
+    @cached_property
+    def runner_spans(self) -> tuple[Span, ...]:
+        """The runner's own spans."""
+        return tuple(s for s in self.trace.spans if s.origin is Origin.RUNNER)
+
+    @cached_property
+    def forged(self) -> tuple[Span, ...]:
+        """Service spans that pass themselves off as the runner's, by name or by id."""
+        own = {(s.trace_id, s.span_id) for s in self.runner_spans}
+        return tuple(
+            s for s in self.service_spans if s.name.startswith(RESERVED_PREFIX) or (s.trace_id, s.span_id) in own
+        )
+
+    @cached_property
+    def _runner_by_id(self) -> Mapping[SpanId, Span]:
+        return {(s.trace_id, s.span_id): s for s in self.runner_spans}
+
+    def parent(self, span: Span) -> Span | None:
+        """The parent over both populations; the runner's own span wins over a forged one of the same id."""
+        own = self._runner_by_id.get((span.trace_id, span.parent_id)) if span.parent_id else None
+        return own or self.trace.parent(span)
+
+    def ancestors(self, span: Span) -> tuple[Span, ...]:
+        """All ancestors, nearest first; ends at a cycle."""
+        found: list[Span] = []
+        seen = {(span.trace_id, span.span_id)}
+        current = self.parent(span)
+        while current is not None and (current.trace_id, current.span_id) not in seen:
+            seen.add((current.trace_id, current.span_id))
+            found.append(current)
+            current = self.parent(current)
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenes:
+    """The scenes of one iteration: one per recorded scenario, in order, and the iteration's own."""
+
+    scenarios: tuple[Scene, ...]
+    whole: Scene
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    spans: tuple[Span, ...]
+    malformed: tuple[str, ...]
+
+
+def build_scenes(plan: Plan, iteration: IterationRecord) -> Scenes:
+    """Decode everything that arrived in `iteration` once and return its scenes.
+
+    A scenario's trace is what its environment sent, the runner's spans at and under its `cleanroom.scenario` span, and the
+    iteration's root (spec.md section 4). In a shared environment the scenario among a span's ancestors decides, else the time.
+    """
+    runner = _decode(iteration.runner_payloads)
+    shared = plan.suite.environment == "suite"
+    if shared:
+        pool = _decode(_distinct(p for record in iteration.scenarios for p in record.payloads))
+        sent = tuple(_Decoded(part, pool.malformed) for part in _assign(pool.spans, runner.spans, iteration.scenarios))
+    else:
+        sent = tuple(_decode(record.payloads) for record in iteration.scenarios)
+    services = declared_services(plan)
+    roots = tuple(s for s in runner.spans if s.name == ITERATION_SPAN and not s.parent_id)
+    scenes = tuple(
+        Scene(
+            trace=Trace.of((*decoded.spans, *_under(record, runner.spans), *roots)),
+            scenarios=(record,),
+            services=services,
+            faults=states(occurrences(plan.timeline(record.name), record.faults)),
+            malformed=(*decoded.malformed, *runner.malformed),
+            shared=shared,
+        )
+        for record, decoded in zip(iteration.scenarios, sent, strict=True)
+    )
+    whole = Scene(
+        trace=Trace.of((*(s for decoded in sent for s in decoded.spans), *runner.spans)),
+        scenarios=iteration.scenarios,
+        services=services,
+        faults=merged(scene.faults for scene in scenes),
+        shared=shared,
+    )
+    return Scenes(scenarios=scenes, whole=whole)
+
+
+def declared_services(plan: Plan) -> tuple[str, ...]:
+    """Return every `service.name` that the suite declares."""
+    return tuple(sorted({s.telemetry.service_name or s.name for s in plan.suite.services}))
+
+
+def decode_service_spans(payloads: Iterable[Payload]) -> tuple[Span, ...]:
+    """Return the spans of `payloads`, each once; what cannot be decoded is left out (judging reports it)."""
+    return _decode(payloads).spans
+
+
+def _decode(payloads: Iterable[Payload]) -> _Decoded:
+    spans: list[Span] = []
+    malformed: list[str] = []
+    for number, payload in enumerate(payloads, start=1):
+        if payload.signal != "traces":
+            continue
+        try:
+            spans.extend(decode_traces(payload.body, payload.content_type, payload.origin))
+        except TelemetryError as err:
+            malformed.append(f"request {number} ({payload.content_type}, {len(payload.body)} bytes): {err.message}")
+    return _Decoded(_once(spans), tuple(malformed))
+
+
+def _once(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Drop exact repetitions: an exporter that retries sends the same span twice."""
+    kept: list[Span] = []
+    by_id: dict[SpanId, list[Span]] = {}
+    for span in spans:
+        same = by_id.setdefault((span.trace_id, span.span_id), [])
+        if span not in same:
+            same.append(span)
+            kept.append(span)
+    return tuple(kept)
+
+
+def _distinct(payloads: Iterable[Payload]) -> tuple[Payload, ...]:
+    return tuple(dict.fromkeys(payloads))
+
+
+def _under(record: ScenarioRecord, runner: tuple[Span, ...]) -> tuple[Span, ...]:
+    """The scenario's own span and everything of the runner's below it."""
+    own = Trace.of(runner)
+    top = own.by_id.get((record.trace_id, record.span_id))
+    found: dict[SpanId, Span] = {}
+    stack = [top] if top is not None else []
+    while stack:
+        span = stack.pop()
+        if (span.trace_id, span.span_id) not in found:
+            found[span.trace_id, span.span_id] = span
+            stack.extend(own.children_of(span))
+    return tuple(found.values())
+
+
+def _assign(
+    spans: tuple[Span, ...], runner: tuple[Span, ...], records: tuple[ScenarioRecord, ...]
+) -> tuple[tuple[Span, ...], ...]:
+    """Divide the spans of a shared environment among its scenarios: by ancestor, else by who ran when the span started."""
+    owners = [{(s.trace_id, s.span_id) for s in _under(record, runner)} for record in records]
+    tops = {(s.trace_id, s.span_id): s for s in runner}
+    starts = [
+        top.start_ns if (top := tops.get((record.trace_id, record.span_id))) is not None else None for record in records
+    ]
+    scene = Scene(trace=Trace.of((*spans, *runner)))
+    parts: list[list[Span]] = [[] for _ in records]
+    for span in spans:
+        lineage = {(a.trace_id, a.span_id) for a in scene.ancestors(span)}
+        by_ancestor = next((i for i, owned in enumerate(owners) if owned & lineage), None)
+        begun = [i for i, start in enumerate(starts) if start is not None and start <= span.start_ns]
+        by_time = max(begun, key=lambda i: starts[i] or 0, default=0)
+        if parts:
+            parts[by_time if by_ancestor is None else by_ancestor].append(span)
+    return tuple(tuple(part) for part in parts)

@@ -1,0 +1,106 @@
+"""`expect.spans`: how many spans were selected, and what holds of each (spec.md section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cleanroom.spec.comparator import at_least_one, judge
+from cleanroom.spec.expect import SpanExpectation
+from cleanroom.trace.model import Span
+from cleanroom.validate import wording
+from cleanroom.validate.conditions import Condition, conditions
+from cleanroom.validate.evidence import pins_zero, remedy
+from cleanroom.validate.model import Check, Finding
+from cleanroom.validate.scene import Scene
+from cleanroom.validate.select import Selection, narrowing, near_misses, select
+
+
+def judge_spans(scene: Scene, expectations: Iterable[SpanExpectation]) -> tuple[Check, ...]:
+    """Judge every entry of `expect.spans`: a check for its count and one for each condition it states."""
+    return tuple(check for expectation in expectations for check in _judge_one(scene, expectation))
+
+
+def _judge_one(scene: Scene, expectation: SpanExpectation) -> tuple[Check, ...]:
+    selection = select(scene, expectation)
+    if selection.unusable:
+        check = _check(expectation, "spans.count", ())
+        return (
+            Check(
+                rule=check.rule,
+                name=check.name,
+                at=check.at,
+                inconclusive=selection.unusable,
+                allowed=selection.allowed,
+            ),
+        )
+    count = _count(scene, expectation, selection)
+    stated = conditions(scene, expectation)
+    if not stated or (count.findings and not selection.spans):
+        # With nothing selected the count says it all: conditions of nothing would repeat the same cause.
+        return (count,)
+    if expectation.some:
+        return (count, _some(expectation, stated, selection.spans))
+    return (count, *(_each(expectation, condition, selection.spans) for condition in stated))
+
+
+def _count(scene: Scene, expectation: SpanExpectation, selection: Selection) -> Check:
+    comparator = expectation.count or at_least_one()
+    number = len(selection.spans)
+    # With an empty population only an explicit zero is a statement about it.
+    holds = judge(comparator, number).holds and (bool(selection.population) or pins_zero(comparator))
+    if holds:
+        return _check(expectation, "spans.count", ())
+    missing = not selection.of_runner and not scene.service_spans
+    finding = Finding(
+        rule="spans.count",
+        level=expectation.level,
+        at=expectation.at,
+        expected=wording.wanted("number of spans", comparator),
+        found=f"{wording.plural(number, 'span')}: {narrowing(scene, expectation, selection)}",
+        near_misses=near_misses(scene, expectation, selection),
+        span_ids=wording.ids(selection.spans),
+        remedy=remedy(missing=missing),
+        telemetry_missing=missing,
+    )
+    return _check(expectation, "spans.count", (finding,))
+
+
+def _each(expectation: SpanExpectation, condition: Condition, spans: tuple[Span, ...]) -> Check:
+    broken = tuple((span, reason) for span in spans if (reason := condition.breach(span)))
+    if not broken:
+        return _check(expectation, condition.rule, ())
+    found = wording.listing(f"{wording.label(span)}: {reason}" for span, reason in broken)
+    finding = Finding(
+        rule=condition.rule,
+        level=expectation.level,
+        at=expectation.at,
+        expected=f"of every selected span {condition.expected}",
+        found=f"{len(broken)} of {wording.plural(len(spans), 'span')} break it: {found}",
+        span_ids=wording.ids(span for span, _ in broken),
+    )
+    return _check(expectation, condition.rule, (finding,))
+
+
+def _some(expectation: SpanExpectation, stated: tuple[Condition, ...], spans: tuple[Span, ...]) -> Check:
+    """One span must meet all conditions at once: two halves on two spans are not what was asked for."""
+    breaches = [(span, [reason for c in stated if (reason := c.breach(span))]) for span in spans]
+    if any(not reasons for _, reasons in breaches):
+        return _check(expectation, "spans.some", ())
+    nearest = sorted(breaches, key=lambda pair: len(pair[1]))[: wording.MAX_EXAMPLES]
+    finding = Finding(
+        rule="spans.some",
+        level=expectation.level,
+        at=expectation.at,
+        expected="at least one selected span with " + "; ".join(c.expected for c in stated),
+        found=f"none of {wording.plural(len(spans), 'selected span')} meets all of it",
+        near_misses=tuple(f"{wording.label(span)}: {', '.join(reasons)}" for span, reasons in nearest),
+        span_ids=wording.ids(spans),
+    )
+    return _check(expectation, "spans.some", (finding,))
+
+
+def _check(expectation: SpanExpectation, rule: str, findings: tuple[Finding, ...]) -> Check:
+    subject = expectation.id or wording.selectors(expectation)
+    return Check(
+        rule=rule, name=f"spans {subject} {rule.removeprefix('spans.')}", at=expectation.at, findings=findings
+    )

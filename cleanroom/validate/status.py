@@ -1,0 +1,59 @@
+"""`expect.status`: the OTLP status of all service spans, or of those of a name (spec.md section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cleanroom.spec.comparator import judge
+from cleanroom.spec.expect import SpanExpectation, StatusExpectation
+from cleanroom.validate import wording
+from cleanroom.validate.evidence import remedy
+from cleanroom.validate.model import Check, Finding
+from cleanroom.validate.scene import Scene
+from cleanroom.validate.select import named, near_misses, select
+
+
+def judge_status(scene: Scene, expectations: Iterable[StatusExpectation]) -> tuple[Check, ...]:
+    """Judge `status.all` and every entry of `status.by_name`; the status of no span at all is no evidence and breaks."""
+    return tuple(_judge_one(scene, wanted) for wanted in expectations)
+
+
+def _judge_one(scene: Scene, wanted: StatusExpectation) -> Check:
+    rule = "status.all" if wanted.name is None else "status.by_name"
+    name = "status of all service spans" if wanted.name is None else f'status of "{wanted.name}"'
+    return Check(rule=rule, name=name, at=wanted.at, findings=_findings(scene, wanted, rule))
+
+
+def _findings(scene: Scene, wanted: StatusExpectation, rule: str) -> tuple[Finding, ...]:
+    spans = scene.service_spans if wanted.name is None else named(scene, wanted.name)
+    expected = wording.wanted("of every span the status", wanted.comparator)
+    if not spans:
+        of_runner = wanted.name is not None and wanted.name.of_runner
+        missing = not of_runner and not scene.service_spans
+        lookalike = SpanExpectation(name=wanted.name)
+        return (
+            Finding(
+                rule=rule,
+                at=wanted.at,
+                expected=expected,
+                found="no span to judge" if wanted.name is None else f'no span "{wanted.name}" to judge',
+                near_misses=near_misses(scene, lookalike, select(scene, lookalike)) if wanted.name else (),
+                remedy=remedy(missing=missing),
+                telemetry_missing=missing,
+            ),
+        )
+    broken = tuple(s for s in spans if not judge(wanted.comparator, s.status.value).holds)
+    if not broken:
+        return ()
+    found = wording.listing(
+        f"{wording.label(s)}: {s.status.value}" + (f' "{s.status_message}"' if s.status_message else "") for s in broken
+    )
+    return (
+        Finding(
+            rule=rule,
+            at=wanted.at,
+            expected=expected,
+            found=f"{len(broken)} of {wording.plural(len(spans), 'span')} break it: {found}",
+            span_ids=wording.ids(broken),
+        ),
+    )
