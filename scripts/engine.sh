@@ -108,10 +108,11 @@ launch() {
     as_root mkdir -p "$ENGINE/data" "$SOCKETS"
     as_root rm -f "$PIDFILE"
     # Its own session and no inherited files: it outlives make, and a lock or a pipe of ours is not held open by it.
+    # No --default-address-pool: with it dockerd deletes docker0, whoever's that is, each time it starts again.
     # Names of its own in containerd: dockerd uses the system's containerd where one runs.
     as_root setsid --fork nohup dockerd \
         --data-root "$ENGINE/data" --exec-root "$SOCKETS/exec" --host "unix://$SOCKET" --pidfile "$PIDFILE" \
-        --group "$(id -gn)" --bridge "$BRIDGE" --default-address-pool "base=$range.128.0/17,size=24" \
+        --group "$(id -gn)" --bridge "$BRIDGE" \
         --containerd-namespace "cleanroom-$ID" --containerd-plugins-namespace "cleanroom-$ID-plugins" \
         >"$ENGINE/dockerd.log" 2>&1 </dev/null 8>&- 9>&-
     for ((tries = 0; tries < 300; tries++)); do
@@ -152,6 +153,20 @@ up() {
     step "Starting a private Docker engine (make engine-down stops it)" launch
 }
 
+# drop_rules: dockerd leaves its rules for a bridge in the machine's packet filter when it ends; ours name our bridge.
+drop_rules() {
+    local tool table rule
+    for tool in iptables ip6tables; do
+        command -v "$tool" >/dev/null || continue
+        for table in filter nat; do
+            as_root "$tool" --wait --table "$table" --list-rules 2>/dev/null | { grep -F -- " $BRIDGE " || true; } |
+                while read -ra rule; do
+                    as_root "$tool" --wait --table "$table" --delete "${rule[@]:1}" </dev/null
+                done
+        done
+    done
+}
+
 install_client() {
     # Debian 12 has the client inside docker.io, Debian 13 in a package of its own.
     if apt-cache show docker-cli >/dev/null 2>&1; then apt_install docker-cli; else apt_install docker.io; fi
@@ -169,6 +184,7 @@ down() {
         say "==> Stopped the private Docker engine; its images stay in $ENGINE/data until make clean"
     fi
     if command -v ip >/dev/null && ip link show "$BRIDGE" >/dev/null 2>&1; then
+        drop_rules
         as_root ip link delete "$BRIDGE"
     fi
     [ "$SOCKETS" = "$ENGINE" ] || as_root rm -rf "$SOCKETS"
