@@ -1,0 +1,147 @@
+"""OTLP requests to spans, and to the lines of OTLP/JSON that other tools read."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import Any
+
+from cleanroom.errors import TelemetryError
+from cleanroom.trace.model import (
+    NO_ATTRIBUTES,
+    Attributes,
+    AttributeValue,
+    Origin,
+    Resource,
+    Scope,
+    Span,
+    SpanEvent,
+    SpanKind,
+    SpanLink,
+    StatusCode,
+)
+from cleanroom.trace.otlp_json import json_tree
+from cleanroom.trace.otlp_protobuf import Node, protobuf_tree
+
+# The position of a member is its OTLP number.
+_KINDS = tuple(SpanKind)
+_STATUSES = tuple(StatusCode)
+
+
+def decode_traces(body: bytes, content_type: str, origin: Origin) -> tuple[Span, ...]:
+    """Return the spans of one OTLP trace request, in its order, each filed under `origin`.
+
+    `content_type` is `application/x-protobuf` or `application/json` (parameters are ignored). Raises `TelemetryError`
+    for bytes that are not such a request, for ids of the wrong length and for enumerations outside OTLP.
+    """
+    return tuple(_spans(_tree(body, content_type), origin))
+
+
+def encode_jsonl(body: bytes, content_type: str) -> str:
+    """Return one OTLP/JSON line (no newline), as the collector's file exporter writes it; raises `TelemetryError`."""
+    return json.dumps(_tree(body, content_type), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _tree(body: bytes, content_type: str) -> Node:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        return json_tree(body)
+    if media_type == "application/x-protobuf":
+        return protobuf_tree(body)
+    raise TelemetryError(
+        f"telemetry was sent as {media_type[:80]!r}, expected application/x-protobuf or application/json",
+        remedy="set the exporter's protocol to grpc, http/protobuf or http/json",
+    )
+
+
+def _spans(tree: Node, origin: Origin) -> Iterator[Span]:
+    for group in tree["resourceSpans"]:
+        resource = Resource(attributes=_attributes(group["resource"]))
+        for scope_spans in group["scopeSpans"]:
+            found = scope_spans["scope"]
+            scope = Scope(name=found.get("name", ""), version=found.get("version", ""), attributes=_attributes(found))
+            for span in scope_spans["spans"]:
+                yield _span(span, resource, scope, origin)
+
+
+def _span(node: Node, resource: Resource, scope: Scope, origin: Origin) -> Span:
+    status = node.get("status", {})
+    return Span(
+        trace_id=_id(node, "traceId", 32),
+        span_id=_id(node, "spanId", 16),
+        parent_id=_parent_id(node),
+        name=node["name"],
+        kind=_KINDS[_within(node["kind"], len(_KINDS), node, "kind")],
+        start_ns=int(node["startTimeUnixNano"]),
+        end_ns=int(node["endTimeUnixNano"]),
+        attributes=_attributes(node),
+        events=tuple(
+            SpanEvent(name=event["name"], time_ns=int(event["timeUnixNano"]), attributes=_attributes(event))
+            for event in node.get("events", ())
+        ),
+        links=tuple(
+            SpanLink(trace_id=link["traceId"], span_id=link["spanId"], attributes=_attributes(link))
+            for link in node.get("links", ())
+        ),
+        status=_STATUSES[_within(status.get("code", 0), len(_STATUSES), node, "status code")],
+        status_message=status.get("message", ""),
+        trace_state=node.get("traceState", ""),
+        flags=node.get("flags", 0),
+        dropped_attributes=node.get("droppedAttributesCount", 0),
+        dropped_events=node.get("droppedEventsCount", 0),
+        dropped_links=node.get("droppedLinksCount", 0),
+        resource=resource,
+        scope=scope,
+        origin=origin,
+    )
+
+
+def _id(node: Node, key: str, length: int) -> str:
+    value: str = node[key]
+    # An all-zero id is the invalid id: two such spans would be taken for one.
+    if len(value) != length or not value.strip("0"):
+        raise TelemetryError(
+            f"span {node['name'][:80]!r}: {key} is {value!r}, expected {length} hex digits that are not all zero",
+            remedy="the exporter that sent this span is broken; its SDK should be updated",
+        )
+    return value
+
+
+def _parent_id(node: Node) -> str:
+    value: str = node.get("parentSpanId", "")
+    return _id(node, "parentSpanId", 16) if value.strip("0") else ""
+
+
+def _within(number: int, limit: int, node: Node, what: str) -> int:
+    if not 0 <= number < limit:
+        raise TelemetryError(
+            f"span {node['name'][:80]!r}: {what} is {number}, expected a number below {limit}",
+            remedy="the exporter that sent this span speaks a newer OTLP or is broken",
+        )
+    return number
+
+
+def _attributes(node: Node) -> Attributes:
+    pairs = node.get("attributes")
+    return MappingProxyType({pair["key"]: _value(pair["value"]) for pair in pairs}) if pairs else NO_ATTRIBUTES
+
+
+def _value(node: Node) -> AttributeValue:
+    for kind, value in node.items():
+        if kind == "arrayValue":
+            return tuple(_value(item) for item in value["values"])
+        if kind == "kvlistValue":
+            return MappingProxyType({pair["key"]: _value(pair["value"]) for pair in value["values"]})
+        return _SCALARS[kind](value)
+    return None
+
+
+_SCALARS: dict[str, Callable[[Any], AttributeValue]] = {
+    "stringValue": str,
+    "boolValue": bool,
+    "intValue": int,
+    "doubleValue": float,
+    "bytesValue": base64.b64decode,
+}
