@@ -1,0 +1,109 @@
+"""The few messages of the kernel's packet queue (NFQUEUE) that a delay needs: bind, copy mode, packet, verdict.
+
+Wire format: linux/netfilter/nfnetlink_queue.h; numbers are big-endian inside attributes, native in the netlink header.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+
+NETLINK_NETFILTER = 12
+_SUBSYSTEM = 3 << 8
+_PACKET, _VERDICT, _CONFIG = _SUBSYSTEM, _SUBSYSTEM | 1, _SUBSYSTEM | 2
+_REQUEST, _ACK = 1, 4
+_NLMSG_ERROR = 2
+_CMD_BIND = 1
+_COPY_META = 1
+_ACCEPT = 1
+_FLAG_GSO = 4
+_HEADER = struct.Struct("=IHHII")
+_FAMILY = struct.Struct(">BBH")
+_RECEIVE_BUFFER = 1 << 24
+
+
+def _attribute(kind: int, value: bytes) -> bytes:
+    length = 4 + len(value)
+    return struct.pack("=HH", length, kind) + value + b"\0" * (-length % 4)
+
+
+def _message(kind: int, flags: int, queue: int, attributes: bytes) -> bytes:
+    body = _FAMILY.pack(socket.AF_UNSPEC, 0, queue) + attributes
+    return _HEADER.pack(_HEADER.size + len(body), kind, flags, 0, 0) + body
+
+
+class PacketQueue:
+    """One bound queue in the network namespace of the calling thread; raises `OSError`."""
+
+    def __init__(self, number: int, length: int) -> None:
+        self.number = number
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self._socket.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), _RECEIVE_BUFFER)
+        self._socket.bind((0, 0))
+        self._configure(_attribute(1, struct.pack(">BBH", _CMD_BIND, 0, 0)))
+        self._configure(_attribute(2, struct.pack(">IB", 0, _COPY_META)))
+        self._configure(_attribute(3, struct.pack(">I", length)))
+        # Without this flag the kernel would cut large segments into packets and so change the traffic it hands us.
+        self._configure(_attribute(4, struct.pack(">I", _FLAG_GSO)) + _attribute(5, struct.pack(">I", _FLAG_GSO)))
+        self._socket.setblocking(False)
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self._socket.fileno()
+
+    def _configure(self, attributes: bytes) -> None:
+        self._socket.send(_message(_CONFIG, _REQUEST | _ACK, self.number, attributes))
+        answer = self._socket.recv(65536)
+        _, kind, *_ = _HEADER.unpack_from(answer)
+        (code,) = struct.unpack_from("=i", answer, _HEADER.size)
+        if kind == _NLMSG_ERROR and code:
+            raise OSError(-code, f"the kernel refused packet queue {self.number}: {os.strerror(-code)}")
+
+    def receive(self) -> Iterator[int]:
+        """Yield the ids of the packets that wait; nothing when none does."""
+        while True:
+            try:
+                data = self._socket.recv(1 << 17)
+            except BlockingIOError:
+                return
+            except OSError as err:
+                # The kernel dropped some: its own counters tell how many, the held packets are untouched.
+                if err.errno == errno.ENOBUFS:
+                    continue
+                raise
+            yield from _packet_ids(data)
+
+    def accept(self, packet: int) -> None:
+        """Let the packet go its way."""
+        verdict = _attribute(2, struct.pack(">II", _ACCEPT, packet))
+        self._socket.send(_message(_VERDICT, _REQUEST, self.number, verdict))
+
+    def close(self) -> None:
+        """Give the queue back; packets that still wait are dropped by the kernel, so accept them first."""
+        self._socket.close()
+
+
+def _packet_ids(data: bytes) -> Iterator[int]:
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        length, kind, *_ = _HEADER.unpack_from(data, offset)
+        if length < _HEADER.size:
+            return
+        if kind == _PACKET:
+            yield from _header_ids(data[offset + _HEADER.size + _FAMILY.size : offset + length])
+        offset += (length + 3) & ~3
+
+
+def _header_ids(attributes: bytes) -> Iterator[int]:
+    offset = 0
+    while offset + 4 <= len(attributes):
+        length, kind = struct.unpack_from("=HH", attributes, offset)
+        if length < 4:  # noqa: PLR2004 - an attribute's own header
+            return
+        if kind & 0x7FFF == 1:
+            (packet,) = struct.unpack_from(">I", attributes, offset + 4)
+            yield packet
+        offset += (length + 3) & ~3
