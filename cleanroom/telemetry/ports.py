@@ -39,13 +39,13 @@ class Telemetry(Protocol):
         """Return what has arrived for `environment` so far, in order of arrival; the barrier is `drain`."""
 
     def drain(self, slot: int, timeout: Duration) -> None:
-        """Return when everything the slot's receiver accepted has reached us: the barrier, with proof (design section 4)."""
+        """Return when everything the slot's receiver accepted has reached us: the barrier (design section 4)."""
 
     def close(self, slot: int, environment: str) -> tuple[Payload, ...]:
         """Stop filing under `environment` and return all of it; what arrives on the slot later is counted as late."""
 
     def late(self, environment: str) -> int:
-        """Return how many requests arrived on the environment's slot outside any open environment after it was closed."""
+        """Return how many requests arrived on the environment's slot after it was closed, outside any open one."""
 
     def check(self) -> None:
         """Raise `TelemetryError` when the collector has died (with the end of its log)."""
