@@ -28,4 +28,7 @@ if [ "$found" = "$CONTENT" ]; then
     say "==> Image $TAG is up to date"
     exit 0
 fi
+before=$(docker image inspect --format '{{.Id}}' "$TAG" 2>/dev/null || true)
 step "Building image $TAG (about two minutes the first time)" build
+# The image this one replaces goes, unless a container still has it; the builder's cache of the stages stays.
+[ -z "$before" ] || docker image rm "$before" >/dev/null 2>&1 || say "    the image it replaces is still in use: $before"
