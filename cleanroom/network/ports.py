@@ -63,6 +63,17 @@ class Proof:
         return sum(1 for v in self.vectors if v.open)
 
 
+class ProbeRunner(Protocol):
+    """Runs the probe where a service would run: in a container attached to the slot, routed through its gateway."""
+
+    def run(self, script: str, slot: Slot) -> str:
+        """Run the Python text `script` (standard library only) there and return its standard output.
+
+        It needs CAP_NET_RAW, as Docker gives it by default. Raises NetworkError (or EngineError) when it does not end
+        with 0.
+        """
+
+
 class Network(Protocol):
     """The slots of one run behind their wall; every method raises `NetworkError`."""
 
