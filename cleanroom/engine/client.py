@@ -1,0 +1,266 @@
+"""`DockerEngine`: the port `Engine` on docker-py's low-level client, one API call per act wherever one will do."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Final, Self
+
+import requests
+from docker import errors as docker_errors
+
+from cleanroom.engine import archive, build, execute, inventory, logs
+from cleanroom.engine.payload import container_body, network_body, state_of
+from cleanroom.engine.ports import (
+    BuildSpec,
+    ContainerSpec,
+    ContainerState,
+    ExecResult,
+    ExecSpec,
+    Inventory,
+)
+from cleanroom.engine.wire import Wire, remedy_for
+from cleanroom.errors import EngineError
+from cleanroom.quantity import Duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+_CHUNK: Final = 1 << 20
+_GONE_S: Final = 20.0
+_STOP_SLACK_S: Final = 30.0
+_PULL_ATTEMPTS: Final = 3
+# Words of a registry or network that may work a moment later; anything else is final.
+_PASSING: Final = (
+    "timeout",
+    "connection reset",
+    "tls handshake",
+    "unexpected eof",
+    "502 bad",
+    "503 service",
+    "504 gate",
+)
+
+
+class DockerEngine:
+    """One Docker engine behind a unix socket; every container and network made through it bears `labels`."""
+
+    def __init__(self, socket_url: str, *, labels: Mapping[str, str]) -> None:
+        self._wire = Wire(socket_url)
+        self._labels = dict(labels)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the idle connections; the engine can be used again afterwards."""
+        self._wire.close()
+
+    @property
+    def url(self) -> str:
+        """The engine's address, `unix://…`."""
+        return self._wire.url
+
+    def version(self) -> str:
+        """Return the engine's version, e.g. `26.1.5`."""
+        return self._wire.engine_version()
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container with its files in place and return its id."""
+        with self._wire.api(f"create container {spec.name} from {spec.image}") as api:
+            made = api.create_container_from_config(  # type: ignore[no-untyped-call]
+                container_body(spec, self._labels), spec.name
+            )
+        container = str(made["Id"])
+        if spec.files:
+            try:
+                with self._wire.api(f"put files into container {spec.name}") as api:
+                    api.put_archive(container, "/", archive.files_archive(spec.files))
+            except EngineError:
+                self.remove(container)
+                raise
+        return container
+
+    def start(self, container: str) -> None:
+        """Start a created or stopped container."""
+        with self._wire.api(f"start container {container}") as api:
+            api.start(container)
+
+    def stop(self, container: str, grace: Duration) -> None:
+        """Send the stop signal, wait `grace`, then SIGKILL; returns when the container does not run."""
+        whole, rest = divmod(grace.ns, 10**9)
+        if not rest:
+            with self._wire.api(f"stop container {container}") as api:
+                api.timeout, before = int(whole + _STOP_SLACK_S), api.timeout
+                try:
+                    api.stop(container, timeout=whole)
+                finally:
+                    api.timeout = before
+            return
+        # The engine counts its grace in whole seconds, so a finer one takes the three steps itself.
+        with self._wire.api(f"stop container {container}") as api:
+            signal = str(api.inspect_container(container)["Config"].get("StopSignal") or "SIGTERM")
+        self._kill_if_running(container, signal)
+        if self.wait(container, grace) is None:
+            self._kill_if_running(container, "KILL")
+            self.wait(container, Duration(int(_STOP_SLACK_S * 1e9)))
+
+    def kill(self, container: str, signal: str = "KILL") -> None:
+        """Send a signal to the container's first process (the engine's restart policy does not answer to this)."""
+        with self._wire.api(f"send {signal} to container {container}") as api:
+            api.kill(container, signal)
+
+    def remove(self, container: str) -> None:
+        """Kill and remove a container with its anonymous volumes; one that does not exist is not an error."""
+        limit = time.monotonic() + _GONE_S
+        while True:
+            with self._wire.api(f"remove container {container}") as api:
+                try:
+                    api.remove_container(container, force=True, v=True)
+                except docker_errors.NotFound:
+                    return
+                except docker_errors.APIError as err:
+                    # 409: another removal is under way; 500: a mount of it is still busy. Both pass.
+                    if err.status_code not in (409, 500) or time.monotonic() >= limit:
+                        raise
+                else:
+                    return
+            time.sleep(0.05)
+
+    def inspect(self, container: str) -> ContainerState:
+        """Return the container's state."""
+        with self._wire.api(f"inspect container {container}") as api:
+            return state_of(api.inspect_container(container))
+
+    def wait(self, container: str, timeout: Duration) -> int | None:
+        """Wait until the container does not run; return its exit code, or None when `timeout` passed first."""
+        with self._wire.api(f"wait for container {container}") as api:
+            try:
+                # A float is what requests takes; docker-py's stubs know whole seconds only.
+                answer = api.wait(container, timeout=max(0.001, timeout.seconds))  # type: ignore[arg-type]
+            except requests.ReadTimeout:
+                return None
+            except requests.ConnectionError as err:
+                # Engines send the response's head at once, so the timeout strikes while its body is awaited.
+                if "read timed out" in str(err).lower():
+                    return None
+                raise
+        return int(answer["StatusCode"])
+
+    def logs(self, container: str, max_bytes: int = 1 << 20) -> bytes:
+        """Return the end of the container's output, both streams in order, at most `max_bytes`."""
+        return logs.read_tail(self._wire, container, max_bytes)
+
+    def follow_logs(self, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
+        """Call `sink` with output, from the container's start, in a thread; return the function that ends it."""
+        return logs.follow(self._wire, container, sink)
+
+    def execute(self, container: str, spec: ExecSpec) -> ExecResult:
+        """Run a command in the container and wait for it."""
+        return execute.run_exec(self._wire, container, spec)
+
+    def create_network(self, name: str, *, bridge: str, subnet: str, gateway: str, mtu: int | None = None) -> None:
+        """Create a bridge network on an existing (or new) bridge interface: no masquerading, no IPv6."""
+        body = network_body(name, self._labels, bridge=bridge, subnet=subnet, gateway=gateway, mtu=mtu)
+        with self._wire.api(f"create network {name} ({subnet} on {bridge})") as api:
+            api.create_network(**body)
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network; one that does not exist is not an error."""
+        with self._wire.api(f"remove network {name}") as api, contextlib.suppress(docker_errors.NotFound):
+            api.remove_network(name)
+
+    def inventory(self) -> Inventory:
+        """Return everything that exists in the engine."""
+        with self._wire.api("list what exists") as api:
+            return inventory.inventory_of(api.containers(all=True), api.networks(), api.volumes().get("Volumes") or ())
+
+    def has_image(self, reference: str) -> bool:
+        """Whether the image is in the engine."""
+        return bool(self.image_id(reference))
+
+    def image_id(self, reference: str) -> str:
+        """Return the image's id (`sha256:…`), or "" when it is not there."""
+        with self._wire.api(f"look for image {reference}") as api:
+            try:
+                return str(api.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
+            except docker_errors.NotFound:
+                return ""
+
+    def pull(self, reference: str, auth: Mapping[str, str] | None = None) -> None:
+        """Pull an image from its registry."""
+        for attempt in range(1, _PULL_ATTEMPTS + 1):
+            try:
+                self._pull_once(reference, auth)
+            except EngineError as err:
+                if attempt == _PULL_ATTEMPTS or not any(word in err.message.lower() for word in _PASSING):
+                    raise
+                time.sleep(2 ** (attempt - 1))
+            else:
+                return
+
+    def build(self, spec: BuildSpec, log: Callable[[str], None]) -> str:
+        """Build an image, calling `log` with each line of output; return its id."""
+        return build.run_build(self._wire, spec, log)
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give the image (id or reference) another name, `repository:tag`."""
+        repository, _, tag = reference.rpartition(":")
+        with self._wire.api(f"tag {image} as {reference}") as api:
+            api.tag(image, repository, tag, force=True)
+
+    def remove_image(self, reference: str) -> None:
+        """Remove a name of an image, and the image with its last name; one that does not exist is not an error."""
+        with self._wire.api(f"remove image {reference}") as api, contextlib.suppress(docker_errors.NotFound):
+            api.remove_image(reference)
+
+    def save(self, references: Iterable[str]) -> Iterator[bytes]:
+        """Yield one tar stream with all the images (`docker save`), shared layers once."""
+        names = list(references)
+        with self._wire.api(f"read images {', '.join(names)}") as api:
+            url = f"{api.base_url}/v{api.api_version}/images/get"
+            with api.get(url, params={"names": names}, stream=True, timeout=_IMAGE_TIMEOUT_S) as response:
+                if response.status_code != requests.codes.ok:
+                    words = str(response.json().get("message", response.reason))
+                    raise EngineError(f"cannot read images {', '.join(names)}: {words}", remedy=remedy_for(words))
+                yield from response.iter_content(_CHUNK)
+
+    def load(self, chunks: Iterable[bytes]) -> tuple[str, ...]:
+        """Load a tar stream of images (`docker load`); return the names, or ids of nameless ones, that it held."""
+        found: list[str] = []
+        with self._wire.api("load images") as api:
+            api.timeout, before = _IMAGE_TIMEOUT_S, api.timeout
+            try:
+                for event in api.load_image(chunks, quiet=True):  # type: ignore[no-untyped-call]
+                    if "error" in event:
+                        words = str(event["error"])
+                        raise EngineError(f"cannot load images: {words}", remedy=remedy_for(words))
+                    said = str(event.get("stream", ""))
+                    if said.startswith(("Loaded image: ", "Loaded image ID: ")):
+                        found.append(said.partition(": ")[2].strip())
+            finally:
+                api.timeout = before
+        return tuple(found)
+
+    def _pull_once(self, reference: str, auth: Mapping[str, str] | None) -> None:
+        what = f"pull image {reference}"
+        with self._wire.api(what) as api:
+            for event in api.pull(reference, stream=True, decode=True, auth_config=dict(auth) if auth else None):
+                if "error" in event:
+                    words = str(event["error"])
+                    raise EngineError(f"cannot {what}: {words}", remedy=remedy_for(words))
+
+    def _kill_if_running(self, container: str, signal: str) -> None:
+        with self._wire.api(f"send {signal} to container {container}") as api:
+            try:
+                api.kill(container, signal)
+            except docker_errors.APIError as err:
+                # 409: it has ended by itself, which is what the signal was for.
+                if err.status_code != requests.codes.conflict:
+                    raise
+
+
+_IMAGE_TIMEOUT_S: Final = 900

@@ -1,0 +1,269 @@
+"""`docker exec` with a timeout that ends the whole process group, bounded streams and standard input."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import selectors
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from cleanroom.engine import processes
+from cleanroom.engine.ports import ExecResult
+from cleanroom.errors import EngineError
+
+if TYPE_CHECKING:
+    from cleanroom.engine.ports import ExecSpec
+    from cleanroom.engine.wire import Wire
+
+_HEADER: Final = 8
+_STDERR: Final = 2
+_MAX_HEAD: Final = 64 * 1024
+_CHUNK: Final = 64 * 1024
+_POLL_S: Final = 0.02
+_FIRST_POLL_S: Final = 0.001
+_LAST_POLL_S: Final = 0.1
+# A daemon that the command left behind may hold its output open: after the command's own end this much more is read.
+_LINGER_S: Final = 0.5
+# Until SIGKILL has taken effect; a frozen (paused) container keeps it pending, so the wait is bounded.
+_DEATH_S: Final = 5.0
+_CHECK_S: Final = 1.0
+
+
+def run_exec(wire: Wire, container: str, spec: ExecSpec) -> ExecResult:
+    """Run `spec` in a running container and wait for it; raises `EngineError` when the engine cannot.
+
+    A command that cannot be started ends with the engine's 126 or 127 and its words in the output. Processes that the
+    command turned into daemons before the timeout (own session, parent gone) are not part of its group.
+    """
+    began = time.monotonic_ns()
+    with wire.api(f"prepare a command in container {container}") as api:
+        exec_id = str(
+            api.exec_create(
+                container,
+                list(spec.command),
+                stdin=spec.stdin is not None,
+                user=spec.user,
+                environment=dict(spec.environment) or None,
+                workdir=spec.working_dir or None,
+            )["Id"]
+        )
+    with wire.translated(f"run a command in container {container}"):
+        session = _Session.open(wire, exec_id, spec)
+        try:
+            timed_out, killed = session.run(began)
+        finally:
+            session.close()
+    return ExecResult(
+        exit_code=session.exit_code,
+        stdout=bytes(session.stdout.kept),
+        stderr=bytes(session.stderr.kept),
+        truncated=session.stdout.cut or session.stderr.cut,
+        timed_out=timed_out,
+        killed=killed,
+        duration_ns=time.monotonic_ns() - began,
+    )
+
+
+@dataclass(slots=True)
+class _Stream:
+    limit: int
+    kept: bytearray = field(default_factory=bytearray)
+    cut: bool = False
+
+    def feed(self, data: memoryview) -> None:
+        room = self.limit - len(self.kept)
+        self.kept += data[:room]
+        self.cut = self.cut or len(data) > room
+
+
+class _Session:
+    """The hijacked connection of one exec; our own, since docker-py may lose bytes that arrive with the head."""
+
+    def __init__(self, wire: Wire, exec_id: str, spec: ExecSpec, raw: socket.socket) -> None:
+        self._wire, self._exec_id, self._spec, self._raw = wire, exec_id, spec, raw
+        self._unsent = memoryview(spec.stdin or b"")
+        self._pending = bytearray()
+        self._state: dict[str, Any] = {}
+        self._leader: processes.Process | None = None
+        self._ended = False
+        self.exit_code: int | None = None
+        self._selector = selectors.DefaultSelector()
+        self.stdout, self.stderr = _Stream(spec.max_bytes), _Stream(spec.max_bytes)
+
+    @classmethod
+    def open(cls, wire: Wire, exec_id: str, spec: ExecSpec) -> _Session:
+        """Start the exec and return its session; raises `EngineError` with the engine's words."""
+        raw, prefix = wire.connect()
+        try:
+            body = json.dumps({"Detach": False, "Tty": False}).encode()
+            head = (
+                f"POST {prefix}/exec/{exec_id}/start HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+            )
+            raw.sendall(head.encode() + body)
+            session = cls(wire, exec_id, spec, raw)
+            session._read_head()
+        except BaseException:
+            raw.close()
+            raise
+        raw.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if spec.stdin is not None else 0)
+        session._selector.register(raw, events)
+        return session
+
+    def close(self) -> None:
+        self._selector.close()
+        self._raw.close()
+
+    def run(self, began: int) -> tuple[bool, bool]:
+        """Relay until the command ends or its time is over; return (timed out, killed)."""
+        deadline = (began + self._spec.timeout.ns) / 1e9
+        next_check, pause = time.monotonic() + _CHECK_S, _FIRST_POLL_S
+        while (now := time.monotonic()) < deadline:
+            if self._ended:
+                # The end of the output is not the end of the command: it may have closed its streams and gone on.
+                if self._finished():
+                    return False, False
+                time.sleep(min(pause, deadline - now))
+                pause = min(2 * pause, _LAST_POLL_S)
+                continue
+            ended = self._relay(min(deadline, next_check) - now)
+            if not ended and time.monotonic() >= next_check:
+                if self._finished():
+                    self._drain()
+                    return False, False
+                next_check = time.monotonic() + _CHECK_S
+        return True, self._end()
+
+    def _end(self) -> bool:
+        """End the whole group and return whether SIGKILL was needed."""
+        killed = False
+        group = self._group(frozenset())
+        processes.send(group, signal.SIGTERM)
+        grace_over = time.monotonic() + self._spec.grace.seconds
+        while group and time.monotonic() < grace_over:
+            self._relay(_POLL_S)
+            group = self._group(group)
+        death = time.monotonic() + _DEATH_S
+        while group and time.monotonic() < death:
+            # Again and again: a process that forks while it is being killed must not get away.
+            killed = True
+            processes.send(group, signal.SIGKILL)
+            self._relay(_POLL_S)
+            group = self._group(group)
+        self._drain()
+        while not self._finished() and time.monotonic() < death:
+            time.sleep(_POLL_S)
+        return killed
+
+    def _group(self, known: frozenset[processes.Process]) -> frozenset[processes.Process]:
+        """Return the living members of the group: those known before, and those found now."""
+        if self._leader is None:
+            if self._finished():
+                return frozenset()
+            pid, container = int(self._state.get("Pid") or 0), str(self._state.get("ContainerID", ""))
+            self._leader = processes.find(pid, container)
+            if self._leader is None:
+                raise EngineError(
+                    f"a command in container {container[:12]} ran into its timeout and cannot be ended: "
+                    f"the engine's process {pid} is not visible here",
+                    remedy="run in the engine mode `cell` or `own`, or as root on the machine of the engine",
+                )
+        return processes.group_of(self._leader, known)
+
+    def _relay(self, timeout: float) -> bool:
+        """Move bytes for at most `timeout` seconds, returning early after any; True once the output has ended."""
+        if self._ended:
+            time.sleep(max(0.0, timeout))
+            return True
+        for _, events in self._selector.select(max(0.0, timeout)):
+            if events & selectors.EVENT_WRITE:
+                self._write()
+            if events & selectors.EVENT_READ:
+                try:
+                    data = self._raw.recv(_CHUNK)
+                except BlockingIOError:
+                    continue
+                except ConnectionResetError:
+                    data = b""
+                self._ended = not data
+                self._pending += data
+                self._split()
+        return self._ended
+
+    def _write(self) -> None:
+        try:
+            sent = self._raw.send(self._unsent[:_CHUNK]) if self._unsent else 0
+        except BlockingIOError:
+            return
+        except (BrokenPipeError, ConnectionResetError):
+            # The command ended without reading all of its input: its exit code tells the story.
+            sent = len(self._unsent)
+        self._unsent = self._unsent[sent:]
+        if not self._unsent:
+            # OSError: the other end is gone already, which closes its side as well.
+            with contextlib.suppress(OSError):
+                self._raw.shutdown(socket.SHUT_WR)
+            self._selector.modify(self._raw, selectors.EVENT_READ)
+
+    def _split(self) -> None:
+        """Hand complete frames (type, 3 zeros, big-endian length, payload) to their streams."""
+        start = 0
+        with memoryview(self._pending) as view:
+            while len(view) - start >= _HEADER:
+                length = int.from_bytes(view[start + 4 : start + _HEADER], "big")
+                end = start + _HEADER + length
+                if end > len(view):
+                    break
+                stream = self.stderr if view[start] == _STDERR else self.stdout
+                stream.feed(view[start + _HEADER : end])
+                start = end
+        del self._pending[:start]
+
+    def _drain(self) -> None:
+        limit = time.monotonic() + _LINGER_S
+        while not self._ended and (left := limit - time.monotonic()) > 0:
+            self._relay(left)
+
+    def _read_head(self) -> None:
+        while b"\r\n\r\n" not in self._pending:
+            data = self._raw.recv(_CHUNK)
+            if not data or len(self._pending) > _MAX_HEAD:
+                raise EngineError("the engine closed the connection of a command before it began")
+            self._pending += data
+        end = self._pending.index(b"\r\n\r\n")
+        status = int(self._pending[: self._pending.index(b"\r\n")].split(None, 2)[1])
+        del self._pending[: end + 4]
+        if status not in (101, 200):
+            self._raise_refusal(status)
+        self._split()
+
+    def _raise_refusal(self, status: int) -> None:
+        self._raw.settimeout(_LINGER_S)
+        with contextlib.suppress(OSError):
+            while len(self._pending) < _MAX_HEAD and (data := self._raw.recv(_CHUNK)):
+                self._pending += data
+        text = self._pending.decode("utf-8", "replace").strip()
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            text = str(json.loads(text)["message"])
+        raise EngineError(f"the engine refused to run a command ({status}): {text}")
+
+    def _finished(self) -> bool:
+        """Ask the engine whether the command has ended, and keep its exit code when it has."""
+        try:
+            with self._wire.api("look at a running command") as api:
+                self._state = dict(api.exec_inspect(self._exec_id))
+        except EngineError as err:
+            # The container was removed while the command ran, and the engine forgot both.
+            if "no such exec" in err.message.lower():
+                return True
+            raise
+        if self._state.get("Running"):
+            return False
+        code = self._state.get("ExitCode")
+        self.exit_code = None if code is None else int(code)
+        return True

@@ -1,0 +1,114 @@
+"""Between our values and the Engine API's JSON; pure functions."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any, Final
+
+from cleanroom.engine.ports import ContainerState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cleanroom.engine.ports import ContainerSpec
+
+_NANO: Final = 10**9
+# A service that floods its output must not fill the disk; two files, so that the newest 32 MiB are always there.
+_LOG: Final = {"Type": "json-file", "Config": {"max-size": "32m", "max-file": "2"}}
+
+
+def container_body(spec: ContainerSpec, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the body of `POST /containers/create`; what the spec leaves open is left to the image and the engine."""
+    config: dict[str, Any] = {
+        "Image": spec.image,
+        "Labels": {**spec.labels, **labels},
+        "Env": [f"{name}={value}" for name, value in sorted(spec.environment.items())],
+        "HostConfig": _host_config(spec),
+    }
+    if spec.command is not None:
+        config["Cmd"] = list(spec.command)
+    if spec.entrypoint is not None:
+        config["Entrypoint"] = list(spec.entrypoint)
+    words = {
+        "Hostname": spec.hostname,
+        "User": spec.user,
+        "WorkingDir": spec.working_dir,
+        "StopSignal": spec.stop_signal,
+    }
+    config.update({key: value for key, value in words.items() if value})
+    if spec.network:
+        endpoint = {"IPAMConfig": {"IPv4Address": spec.address}} if spec.address else {}
+        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network: endpoint}}
+    return config
+
+
+def network_body(
+    name: str, labels: Mapping[str, str], *, bridge: str, subnet: str, gateway: str, mtu: int | None
+) -> dict[str, Any]:
+    """Return the keyword arguments of docker-py's `create_network` for an isolated bridge network."""
+    options = {
+        "com.docker.network.bridge.name": bridge,
+        "com.docker.network.bridge.enable_ip_masquerade": "false",
+    }
+    if mtu is not None:
+        options["com.docker.network.driver.mtu"] = str(mtu)
+    pool = {"Subnet": str(ipaddress.ip_network(subnet)), "Gateway": gateway}
+    return {
+        "name": name,
+        "driver": "bridge",
+        "options": options,
+        "ipam": {"Driver": "default", "Config": [pool]},
+        "check_duplicate": True,
+        "enable_ipv6": False,
+        "labels": dict(labels),
+    }
+
+
+def state_of(found: Mapping[str, Any]) -> ContainerState:
+    """Return the state in the answer of `GET /containers/{id}/json`."""
+    state = found["State"]
+    networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+    addresses = [str(n.get("IPAddress") or "") for n in networks.values()]
+    return ContainerState(
+        id=str(found["Id"]),
+        name=str(found["Name"]).lstrip("/"),
+        status=state["Status"],
+        pid=int(state.get("Pid") or 0),
+        exit_code=int(state.get("ExitCode") or 0),
+        oom_killed=bool(state.get("OOMKilled")),
+        started_at=str(state.get("StartedAt") or ""),
+        finished_at=str(state.get("FinishedAt") or ""),
+        restart_count=int(found.get("RestartCount") or 0),
+        address=next((address for address in addresses if address), ""),
+    )
+
+
+def _host_config(spec: ContainerSpec) -> dict[str, Any]:
+    host: dict[str, Any] = {
+        "NetworkMode": spec.network or "none",
+        "Init": spec.init,
+        "LogConfig": _LOG,
+        "RestartPolicy": {"Name": spec.restart_policy, "MaximumRetryCount": _retries(spec)},
+    }
+    optional: tuple[tuple[str, Any], ...] = (
+        ("NanoCpus", None if spec.cpus is None else round(spec.cpus * _NANO)),
+        ("Memory", spec.memory),
+        ("MemorySwap", spec.memory_swap),
+        ("PidsLimit", spec.pids),
+        ("CgroupParent", spec.cgroup_parent or None),
+        ("CapAdd", list(spec.cap_add) or None),
+        ("Tmpfs", {path: f"size={size}" for path, size in spec.tmpfs.items()} or None),
+        (
+            "Mounts",
+            [{"Type": "bind", "Source": m.source, "Target": m.target, "ReadOnly": m.read_only} for m in spec.mounts]
+            or None,
+        ),
+        ("Ulimits", None if spec.nofile is None else [{"Name": "nofile", "Soft": spec.nofile, "Hard": spec.nofile}]),
+    )
+    host.update({key: value for key, value in optional if value is not None})
+    return host
+
+
+def _retries(spec: ContainerSpec) -> int:
+    # The engine refuses a count with any other policy.
+    return spec.restart_max if spec.restart_policy == "on-failure" else 0
