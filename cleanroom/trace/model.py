@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ NO_ATTRIBUTES: Attributes = MappingProxyType({})
 RESERVED_PREFIX = "cleanroom."
 
 
-class SpanKind(str, Enum):
+class SpanKind(StrEnum):
     """The OTLP span kind by its spec name."""
 
     UNSPECIFIED = "unspecified"
@@ -29,7 +29,7 @@ class SpanKind(str, Enum):
     CONSUMER = "consumer"
 
 
-class StatusCode(str, Enum):
+class StatusCode(StrEnum):
     """The OTLP status code; `unset` is not `ok` (spec.md section 6)."""
 
     UNSET = "unset"
@@ -37,7 +37,7 @@ class StatusCode(str, Enum):
     ERROR = "error"
 
 
-class Origin(str, Enum):
+class Origin(StrEnum):
     """Who sent a span: decided by the path it arrived on, never by what it says of itself."""
 
     SERVICE = "service"
@@ -151,9 +151,9 @@ class Trace:
         return tuple(s for s in self.spans if s.origin is Origin.SERVICE)
 
     def parent(self, span: Span) -> Span | None:
-        """The parent by span id within the same trace, or None (a root, or an orphan)."""
+        """Return the parent by span id within the same trace, or None (a root, or an orphan)."""
         return self.by_id.get((span.trace_id, span.parent_id)) if span.parent_id else None
 
     def children_of(self, span: Span) -> tuple[Span, ...]:
-        """The direct children, in order of start."""
+        """Return the direct children, in order of start."""
         return self.children.get((span.trace_id, span.span_id), ())

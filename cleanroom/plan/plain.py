@@ -1,0 +1,34 @@
+"""Frozen values of a spec as plain JSON, for digests and for `cleanroom plan --format json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+
+from cleanroom.canonical import Json
+from cleanroom.quantity import Duration, Rate, Size
+
+_EXACT = 2**53  # RFC 8785 numbers are doubles
+
+
+def plain(value: object) -> Json:
+    """Return `value` as JSON; raises `TypeError` for what is not a value of a spec.
+
+    A dataclass becomes its class name and its fields; fields that do not compare (source positions) are left out, so
+    that moving a block in a file changes no digest. Quantities become `{"ns": …}`, `{"bytes": …}`, `{"bits": …}`.
+    """
+    if value is None or isinstance(value, bool | str | float):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _EXACT else str(value)
+    if isinstance(value, Duration | Size | Rate):
+        (only,) = fields(value)
+        return {only.name: plain(getattr(value, only.name))}
+    if is_dataclass(value) and not isinstance(value, type):
+        compared = {field.name: plain(getattr(value, field.name)) for field in fields(value) if field.compare}
+        return {"is": type(value).__name__, **compared}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} is not a value of a spec")
