@@ -141,10 +141,13 @@ class Inbox:
         with self._lock:
             return self._keep(environment, Origin.RUNNER, arrival) if environment in self._runners else "unknown"
 
-    def check(self) -> None:
-        """Raise `TelemetryError` when an environment sent more than may be held."""
+    def check(self, slot: int | None = None) -> None:
+        """Raise `TelemetryError` when an environment (with `slot`: the one open there) sent more than may be held."""
         with self._lock:
+            current = self._slot(slot).current if slot is not None else None
             for name, bucket in self._buckets.items():
+                if current is not None and name != current:
+                    continue
                 if bucket.refused:
                     raise TelemetryError(
                         f"environment {name!r} sent more than {self._max_bytes} bytes of telemetry: "
