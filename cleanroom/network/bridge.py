@@ -16,6 +16,7 @@ from cleanroom.network.ports import Slot
 METADATA_ADDRESS = "169.254.169.254"
 _FIRST_BASE = 213
 _BASES = 256
+_OWN_ROUTE = 8
 
 
 def free_bases(routes: str, run_id: str) -> tuple[int, ...]:
@@ -36,8 +37,11 @@ def _pool(base: int) -> ipaddress.IPv4Network:
 
 def _destinations(routes: str) -> Iterator[tuple[ipaddress.IPv4Network, str]]:
     for route in json.loads(routes):
-        if route["dst"] != "default":
-            yield ipaddress.IPv4Network(route["dst"], strict=False), route.get("dev", "?")
+        destination = "0.0.0.0/0" if route["dst"] == "default" else route["dst"]
+        network = ipaddress.IPv4Network(destination, strict=False)
+        # Anything wider than 10.0.0.0/8 is a default route, whole or (as VPNs write it) in halves: ours go before it.
+        if network.prefixlen >= _OWN_ROUTE:
+            yield network, route.get("dev", "?")
 
 
 def current_routes() -> str:

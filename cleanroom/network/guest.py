@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cleanroom.errors import NetworkError
-from cleanroom.network.command import run
+from cleanroom.network.command import run, succeeds
 from cleanroom.network.namespace import namespace_of_pid
 from cleanroom.network.ports import Slot
 
@@ -45,7 +45,7 @@ def blank_namespace() -> Iterator[int]:
                 raise NetworkError(f"cannot make a network namespace: {words}", remedy="root (CAP_SYS_ADMIN) is needed")
             yield holder.pid
         finally:
-            # The namespace and the veth in it go with the process.
+            # The namespace goes with the process.
             holder.kill()
 
 
@@ -58,10 +58,14 @@ def attach(slot: Slot, host: int) -> Iterator[Guest]:
         run(("ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(pid)))
         run(("ip", "link", "set", port, "addrgenmode", "none"))
         run(("ip", "link", "set", port, "master", slot.bridge, "up"))
-        guest.run(("ip", "address", "add", f"{address}/24", "dev", "eth0"))
-        guest.run(("ip", "link", "set", "eth0", "up"))
-        guest.run(("ip", "route", "add", "default", "via", slot.gateway))
-        yield guest
+        try:
+            guest.run(("ip", "address", "add", f"{address}/24", "dev", "eth0"))
+            guest.run(("ip", "link", "set", "eth0", "up"))
+            guest.run(("ip", "route", "add", "default", "via", slot.gateway))
+            yield guest
+        finally:
+            # The kernel clears a dead namespace away in its own time; the bridge's port goes now.
+            succeeds(("ip", "link", "delete", port))
 
 
 class NamespaceProbe:
