@@ -1,0 +1,88 @@
+"""Which spec files a call means: globs and directories inside the workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cleanroom.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUFFIXES = (".cleanroom.yaml", ".cleanroom.yml")
+_TEMPLATE_SUFFIX = ".j2"
+_GLOB_CHARACTERS = frozenset("*?[")
+
+
+def discover(patterns: Sequence[str], root: Path) -> tuple[Path, ...]:
+    """Return the spec files that `patterns` name, absolute and sorted.
+
+    A pattern is a file, a directory (every *.cleanroom.yaml and .yml under it) or a glob, relative to `root`. Raises
+    UsageError for a pattern that matches nothing and for one that leaves `root`, be it through a symbolic link.
+    """
+    root = root.resolve()
+    found: set[Path] = set()
+    for pattern in patterns:
+        matches = _matches(pattern, root)
+        if not matches:
+            raise UsageError(
+                f"no spec matches {pattern!r} in {root}",
+                remedy="name a file, a directory with *.cleanroom.yaml files, or a glob such as 'specs/**/*.cleanroom.yaml'",
+            )
+        found |= matches
+    if not found:
+        raise UsageError("no spec was named", remedy="name a file, a directory or a glob")
+    return tuple(sorted(found))
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether `path`, with every symbolic link followed, lies inside `root`."""
+    return path.resolve().is_relative_to(root.resolve())
+
+
+def _matches(pattern: str, root: Path) -> set[Path]:
+    relative = Path(pattern)
+    if relative.is_absolute():
+        if not relative.is_relative_to(root):
+            raise _leaves(pattern, root)
+        relative = relative.relative_to(root)
+    if ".." in relative.parts:
+        if _GLOB_CHARACTERS.intersection(pattern) or not is_inside(root / relative, root):
+            raise _leaves(pattern, root)
+        relative = (root / relative).resolve().relative_to(root)
+    literal = root / relative
+    if literal.exists():
+        candidates = [literal]
+    elif _GLOB_CHARACTERS.intersection(pattern):
+        try:
+            candidates = list(root.glob(str(relative)))
+        except ValueError as err:
+            raise UsageError(f"{pattern!r} is not a glob: {err}") from err
+    else:
+        candidates = []
+    files: set[Path] = set()
+    for candidate in candidates:
+        if not is_inside(candidate, root):
+            raise _leaves(pattern, root)
+        files |= _files(candidate, root, pattern) if candidate.is_dir() else {candidate}
+    return files
+
+
+def _files(directory: Path, root: Path, pattern: str) -> set[Path]:
+    files = {
+        path for path in directory.rglob("*.cleanroom.*") if path.name.endswith((*SUFFIXES, *_templates())) and path.is_file()
+    }
+    for path in files:
+        if not is_inside(path, root):
+            raise _leaves(pattern, root)
+    return files
+
+
+def _templates() -> tuple[str, ...]:
+    # Found, and refused by name when loaded: leaving them out would be a green that never looked.
+    return tuple(suffix + _TEMPLATE_SUFFIX for suffix in SUFFIXES)
+
+
+def _leaves(pattern: str, root: Path) -> UsageError:
+    return UsageError(f"the spec pattern {pattern!r} leaves {root}", remedy="keep specs inside the workspace")

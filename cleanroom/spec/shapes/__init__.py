@@ -1,0 +1,1 @@
+"""What each key of spec.md takes: declarative shapes that turn nodes into frozen values."""
