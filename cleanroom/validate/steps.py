@@ -76,9 +76,11 @@ def _findings(found: StepRecord, at: Position) -> tuple[Finding, ...]:
 
 def _missing(step: Step, record: ScenarioRecord, failed_before: str) -> Check:
     name = f'step "{step.name}"'
-    if record.trouble is not None or failed_before:
-        why = record.trouble.message if record.trouble is not None else f'step "{failed_before}" failed'
-        return Check(rule="step.skipped", name=name, at=step.at, inconclusive=f"it did not run: {why}")
+    if record.trouble is not None:
+        why = f"it did not run: {record.trouble.message}"
+        return Check(rule="step.skipped", name=name, at=step.at, inconclusive=why)
+    if failed_before:
+        return Check(rule="step.skipped", name=name, at=step.at, note=f'skipped: step "{failed_before}" failed')
     finding = Finding(
         rule="step.missing", at=step.at, expected=f'step "{step.name}" runs', found="there is no record of it"
     )

@@ -1,0 +1,72 @@
+"""One scenario, judged: all families of checks in a fixed order, and what the scenario's outcome is after them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cleanroom.plan.model import Plan
+from cleanroom.run.record import ScenarioRecord
+from cleanroom.spec.expect import Expect
+from cleanroom.spec.scenario import Scenario
+from cleanroom.validate.arrival import judge_arrival
+from cleanroom.validate.counts import judge_counts
+from cleanroom.validate.faults import judge_faults, unreverted
+from cleanroom.validate.graph import judge_edges
+from cleanroom.validate.hermeticity import judge_hermeticity
+from cleanroom.validate.model import Check, ScenarioVerdict
+from cleanroom.validate.outcome import GOOD, judge_ending, judge_outcome
+from cleanroom.validate.scene import Scene
+from cleanroom.validate.spans import judge_spans
+from cleanroom.validate.status import judge_status
+from cleanroom.validate.steps import judge_steps
+from cleanroom.validate.verdict import is_broken, is_open
+
+
+def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
+    """Judge every check of one `expect` block on `scene`, in the order of spec.md section 6."""
+    if expect is None:
+        return ()
+    return (
+        *judge_outcome(scene, expect.outcome),
+        *judge_spans(scene, expect.spans),
+        *judge_edges(scene, expect.edges),
+        *judge_counts(scene, expect.counts),
+        *judge_status(scene, expect.status),
+        *judge_hermeticity(scene, expect.hermeticity),
+    )
+
+
+def judge_scenario(plan: Plan, scenario: Scenario, scene: Scene) -> ScenarioVerdict:
+    """Judge one recorded scenario: its steps, faults, `expect`, and what is judged of every scenario."""
+    (record,) = scene.scenarios
+    steps = judge_steps(scenario, record)
+    faults = judge_faults(plan.timeline(scenario.name), record.faults)
+    stated = judge_expect(scene, scenario.expect)
+    wanted = scenario.expect.outcome.outcome if scenario.expect and scenario.expect.outcome else ""
+    ending = judge_ending(record, (*steps, *faults, *stated), wanted)
+    found = (*steps, *faults, *stated, *ending, *judge_arrival(scene, scenario, record))
+    checks = tuple(_with_leave(check, scenario.allow_inconclusive) for check in found)
+    return ScenarioVerdict(name=scenario.name, outcome=_outcome(record, checks, wanted), checks=checks)
+
+
+def absent(scenario: Scenario, why: str) -> ScenarioVerdict:
+    """Return the verdict on a planned scenario of which there is no record."""
+    check = Check(
+        rule="run.incomplete", name="the scenario ran", at=scenario.at, inconclusive=f"there is no record of it: {why}"
+    )
+    return ScenarioVerdict(name=scenario.name, outcome="inconclusive", checks=(check,))
+
+
+def _with_leave(check: Check, leave: str) -> Check:
+    """The scenario's own `allow_inconclusive` reason goes on every check that could not be judged."""
+    return replace(check, allowed=check.allowed or leave) if check.inconclusive and leave else check
+
+
+def _outcome(record: ScenarioRecord, checks: tuple[Check, ...], wanted: str) -> str:
+    if record.trouble is not None or unreverted(record.faults):
+        return "error"
+    if any(is_broken(check) for check in checks):
+        return "failed"
+    if any(is_open(check) for check in checks):
+        return "inconclusive"
+    return record.outcome if record.outcome in (*GOOD, wanted) else "passed"
