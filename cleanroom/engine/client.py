@@ -19,14 +19,14 @@ from cleanroom.engine.ports import (
     ExecSpec,
     Inventory,
 )
+from cleanroom.engine.seed import fingerprint
 from cleanroom.engine.wire import Wire, remedy_for
 from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-_CHUNK: Final = 1 << 20
 _GONE_S: Final = 20.0
 _STOP_SLACK_S: Final = 30.0
 _PULL_ATTEMPTS: Final = 3
@@ -206,44 +206,13 @@ class DockerEngine:
         """Build an image, calling `log` with each line of output; return its id."""
         return build.run_build(self._wire, spec, log)
 
-    def tag(self, image: str, reference: str) -> None:
-        """Give the image (id or reference) another name, `repository:tag`."""
-        repository, _, tag = reference.rpartition(":")
-        with self._wire.api(f"tag {image} as {reference}") as api:
-            api.tag(image, repository, tag, force=True)
-
-    def remove_image(self, reference: str) -> None:
-        """Remove a name of an image, and the image with its last name; one that does not exist is not an error."""
-        with self._wire.api(f"remove image {reference}") as api, contextlib.suppress(docker_errors.NotFound):
-            api.remove_image(reference)
-
-    def save(self, references: Iterable[str]) -> Iterator[bytes]:
-        """Yield one tar stream with all the images (`docker save`), shared layers once."""
-        names = list(references)
-        with self._wire.api(f"read images {', '.join(names)}") as api:
-            url = f"{api.base_url}/v{api.api_version}/images/get"
-            with api.get(url, params={"names": names}, stream=True, timeout=_IMAGE_TIMEOUT_S) as response:
-                if response.status_code != requests.codes.ok:
-                    words = str(response.json().get("message", response.reason))
-                    raise EngineError(f"cannot read images {', '.join(names)}: {words}", remedy=remedy_for(words))
-                yield from response.iter_content(_CHUNK)
-
-    def load(self, chunks: Iterable[bytes]) -> tuple[str, ...]:
-        """Load a tar stream of images (`docker load`); return the names, or ids of nameless ones, that it held."""
-        found: list[str] = []
-        with self._wire.api("load images") as api:
-            api.timeout, before = _IMAGE_TIMEOUT_S, api.timeout
+    def image_fingerprint(self, reference: str) -> str:
+        """Return a text that is equal for equal images in any two engines, "" when the image is not there."""
+        with self._wire.api(f"look for image {reference}") as api:
             try:
-                for event in api.load_image(chunks, quiet=True):  # type: ignore[no-untyped-call]
-                    if "error" in event:
-                        words = str(event["error"])
-                        raise EngineError(f"cannot load images: {words}", remedy=remedy_for(words))
-                    said = str(event.get("stream", ""))
-                    if said.startswith(("Loaded image: ", "Loaded image ID: ")):
-                        found.append(said.partition(": ")[2].strip())
-            finally:
-                api.timeout = before
-        return tuple(found)
+                return fingerprint(api.inspect_image(reference))  # type: ignore[no-untyped-call]
+            except docker_errors.NotFound:
+                return ""
 
     def _pull_once(self, reference: str, auth: Mapping[str, str] | None) -> None:
         what = f"pull image {reference}"
@@ -261,6 +230,3 @@ class DockerEngine:
                 # 409: it has ended by itself, which is what the signal was for.
                 if err.status_code != requests.codes.conflict:
                     raise
-
-
-_IMAGE_TIMEOUT_S: Final = 900

@@ -1,0 +1,231 @@
+"""When a service is ready (spec.md section 2, `ready`): tcp, http, log, exec, exit, or still running after 200 ms."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from cleanroom import text
+from cleanroom.clock import Clock, Deadline
+from cleanroom.engine.ports import ContainerState, Engine, ExecSpec
+from cleanroom.errors import EngineError, InterruptedRunError
+from cleanroom.quantity import Duration
+from cleanroom.spec.probe import ExecProbe, ExitProbe, HttpProbe, LogProbe, Ready, TcpProbe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cleanroom.spec.service import Service
+    from cleanroom.spec.source import Position
+
+LOG_TAIL: Final = 4096
+_STEADY_S: Final = 0.2
+_FIRST_S: Final = 0.005
+_LAST_S: Final = 0.1
+_ATTEMPT_S: Final = 2.0
+_KEPT_LOG: Final = 256 * 1024
+_OVER: Final = frozenset({"exited", "dead", "removing"})
+
+
+class Abort(Protocol):
+    """Tells a waiting thread to give up; `threading.Event` is one."""
+
+    def is_set(self) -> bool:
+        """Whether to give up now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyCheck:
+    """A started service whose readiness is awaited; `traceparent` (may be empty) goes with http and exec probes."""
+
+    service: Service
+    container: str
+    address: str
+    traceparent: str = ""
+
+
+def await_ready(engine: Engine, clock: Clock, check: ReadyCheck, abort: Abort | None = None) -> None:
+    """Return when every readiness of the service holds.
+
+    Raises `EngineError` with the service's position, its exit code and the end of its log when it ends first or
+    `ready_timeout` passes, `InterruptedRunError` when `abort` is set.
+    """
+    deadline = Deadline.after(clock, check.service.ready_timeout.seconds)
+    waiting = _Waiting(engine, clock, check, deadline, abort or threading.Event())
+    if not check.service.ready:
+        waiting.until_steady()
+    for probe in check.service.ready:
+        waiting.until(probe)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    engine: Engine
+    clock: Clock
+    check: ReadyCheck
+    deadline: Deadline
+    abort: Abort
+
+    def until(self, probe: Ready) -> None:
+        if isinstance(probe, ExitProbe):
+            self._until_exit(probe)
+        elif isinstance(probe, LogProbe):
+            self._until_log(probe)
+        else:
+            self._poll(lambda: self._try(probe), _describe(probe), probe.at)
+
+    def until_steady(self) -> None:
+        """Wait for the default: running, and still running 200 ms later."""
+        self._poll(lambda: self._state().status == "running", "running", self.check.service.at)
+        self.clock.sleep(_STEADY_S)
+        if self._state().status != "running":
+            raise self._failure(f"did not stay up for {_STEADY_S * 1000:g} ms", self.check.service.at)
+
+    def _until_exit(self, probe: ExitProbe) -> None:
+        code: int | None = None
+        while code is None:
+            if self.abort.is_set():
+                raise InterruptedRunError(f"waiting for service {self.check.service.name} was given up")
+            if self.deadline.expired():
+                raise self._failure(self._late(f"ended with exit code {probe.code}"), probe.at)
+            piece = min(_ATTEMPT_S / 4, max(0.001, self.deadline.remaining()))
+            code = self.engine.wait(self.check.container, Duration(int(piece * 1e9)))
+        if code != probe.code:
+            raise self._failure(f"should have ended with exit code {probe.code}, but ended with {code}", probe.at)
+
+    def _until_log(self, probe: LogProbe) -> None:
+        seen = bytearray()
+        lock = threading.Lock()
+        changed = threading.Event()
+
+        def sink(data: bytes) -> None:
+            with lock:
+                seen.extend(data)
+                del seen[: max(0, len(seen) - _KEPT_LOG)]
+            changed.set()
+
+        pattern = re.compile(probe.matches)
+
+        def found() -> bool:
+            if not changed.is_set():
+                return False
+            changed.clear()
+            with lock:
+                said = bytes(seen)
+            return pattern.search(said.decode("utf-8", "replace")) is not None
+
+        stop = self.engine.follow_logs(self.check.container, sink)
+        try:
+            self._poll(found, _describe(probe), probe.at)
+        finally:
+            stop()
+
+    def _try(self, probe: TcpProbe | HttpProbe | ExecProbe) -> bool:
+        patience = min(_ATTEMPT_S, max(0.001, self.deadline.remaining()))
+        if isinstance(probe, TcpProbe):
+            return _tcp(self.check.address, probe.port, patience)
+        if isinstance(probe, HttpProbe):
+            return _http(self.check, probe, patience)
+        return self._exec(probe)
+
+    def _exec(self, probe: ExecProbe) -> bool:
+        environment = {"TRACEPARENT": self.check.traceparent} if self.check.traceparent else {}
+        left = Duration(max(10**6, int(self.deadline.remaining() * 1e9)))
+        spec = ExecSpec(
+            command=probe.command, environment=environment, timeout=left, grace=Duration(10**8), max_bytes=4096
+        )
+        try:
+            return self.engine.execute(self.check.container, spec).exit_code == 0
+        except EngineError:
+            # A container that has ended refuses commands: the state that is looked at next says so better.
+            if self._state().status in {"running", "created"}:
+                raise
+            return False
+
+    def _poll(self, attempt: Callable[[], bool], wanted: str, at: Position) -> None:
+        pause = _FIRST_S
+        # What a one-shot service said before its end still counts.
+        may_end = any(isinstance(probe, ExitProbe) for probe in self.check.service.ready)
+        while True:
+            if self.abort.is_set():
+                raise InterruptedRunError(f"waiting for service {self.check.service.name} was given up")
+            state = self._state()
+            over = state.status in _OVER and not may_end
+            if not over and attempt():
+                return
+            if over:
+                raise self._failure(f"ended with exit code {state.exit_code} before it was ready", at, state)
+            if self.deadline.expired():
+                raise self._failure(self._late(wanted), at, state)
+            self.clock.sleep(min(pause, self.deadline.remaining()))
+            pause = min(pause * 1.5, _LAST_S)
+
+    def _late(self, wanted: str) -> str:
+        return f"was not ready within {self.check.service.ready_timeout}: expected {wanted}"
+
+    def _state(self) -> ContainerState:
+        return self.engine.inspect(self.check.container)
+
+    def _failure(self, what: str, at: Position, state: ContainerState | None = None) -> EngineError:
+        service = self.check.service
+        where = at if at.line else service.at
+        seen = state or self._state()
+        facts = f"status {seen.status}, exit code {seen.exit_code}" + (", out of memory" if seen.oom_killed else "")
+        return EngineError(
+            f"{prefix(where)}service {service.name} {what} ({facts})\n{log_excerpt(self.engine, self.check.container)}",
+            remedy="correct the service so that it starts, or its `ready` and `ready_timeout`",
+        )
+
+
+def prefix(at: Position) -> str:
+    """Return `file:line:column: ` of a position, or "" for a value that stands in no file."""
+    return f"{at}: " if at.line else ""
+
+
+def log_excerpt(engine: Engine, container: str) -> str:
+    """Return the indented, cleaned, bounded end of a container's log, or why there is none; raises nothing of ours."""
+    try:
+        said = text.tail(engine.logs(container, LOG_TAIL), LOG_TAIL).strip()
+    except EngineError as err:
+        return f"  its log could not be read: {err.message}"
+    if not said:
+        return "  its log is empty"
+    return "  the end of its log:\n" + "\n".join(f"    {line}" for line in said.splitlines())
+
+
+def _tcp(address: str, port: int, patience: float) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=patience):
+            return True
+    except OSError:
+        return False
+
+
+def _http(check: ReadyCheck, probe: HttpProbe, patience: float) -> bool:
+    headers = {"traceparent": check.traceparent} if check.traceparent else {}
+    connection = http.client.HTTPConnection(check.address, probe.port, timeout=patience)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", probe.path, headers={"User-Agent": "cleanroom", **headers})
+            return connection.getresponse().status == probe.status
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _describe(probe: Ready) -> str:
+    match probe:
+        case TcpProbe():
+            return f"a TCP connection to port {probe.port}"
+        case HttpProbe():
+            return f"status {probe.status} for GET {probe.path} on port {probe.port}"
+        case LogProbe():
+            return f"{probe.matches!r} in its output"
+        case ExecProbe():
+            return f"exit code 0 of {' '.join(probe.command)!r}"
+        case ExitProbe():
+            return f"exit code {probe.code}"
