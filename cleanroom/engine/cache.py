@@ -1,4 +1,4 @@
-"""The image cache: a data root that outlives a run and holds images and nothing else, by proof; used by one run at a time."""
+"""The image cache: a data root that outlives a run, holds images only (by proof), and has one user at a time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def cache_volume(scope: str) -> str:
 
 
 def empty_to_images(data_root: str) -> CacheProof:
-    """Remove everything from a data root (of an engine that does not run) but images, and prove it; wipe it where that fails.
+    """Remove everything but images from the data root of a stopped engine, and prove it; wipe it where that fails.
 
     Raises `EngineError` when even the wiping fails.
     """
@@ -77,7 +77,8 @@ def wipe(data_root: str) -> None:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         except OSError as err:
             raise EngineError(
-                f"the image cache cannot be emptied: {err}", remedy="remove it with `cleanroom cache clear`, or --image-cache off"
+                f"the image cache cannot be emptied: {err}",
+                remedy="remove it with `cleanroom cache clear`, or --image-cache off",
             ) from err
 
 
@@ -100,7 +101,7 @@ def unexpected(root: Path) -> tuple[str, ...]:
 
 
 def _reduce(root: Path) -> tuple[str, ...]:
-    """Remove what `unexpected` finds until it finds nothing more, at most three rounds (a folder may hide another finding)."""
+    """Remove what `unexpected` finds until it finds nothing more, in at most three rounds."""
     removed: list[str] = []
     for _ in range(3):
         found = unexpected(root)
@@ -125,7 +126,9 @@ def _drivers(root: Path) -> tuple[str, ...]:
 def _image_layers(store: Path) -> frozenset[str]:
     """Return the ids of the folders that hold the layers of images: what the layer database points to."""
     return frozenset(
-        file.read_text(encoding="ascii").strip() for file in (store / "layerdb").glob("*/*/cache-id") if file.parent.parent.name != "mounts"
+        file.read_text(encoding="ascii").strip()
+        for file in (store / "layerdb").glob("*/*/cache-id")
+        if file.parent.parent.name != "mounts"
     )
 
 
@@ -141,8 +144,8 @@ class LockedCache:
 def locked_folder(state_dir: str, scope: str) -> Iterator[LockedCache | None]:
     """Yield the cache for `scope` in `state_dir`, locked for one run; None while another run has it.
 
-    The lock outlives the block while another process holds a copy of the handle: the supervisor of a cell does until the
-    last process of the cell is dead.
+    The lock outlives the block while another process holds a copy of the handle: the supervisor of a cell does until
+    the last process of the cell is dead.
     """
     folder = Path(state_dir) / cache_volume(scope)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

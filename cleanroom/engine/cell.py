@@ -10,8 +10,10 @@ from typing import Literal, TypeAlias
 from cleanroom.engine.identity import OWNER_LABEL, ROLE_LABEL, RUN_LABEL, Owner
 from cleanroom.errors import UsageError
 
-# A nested dockerd needs SYS_ADMIN (mounts, namespaces) and NET_ADMIN (bridges, nftables, NFQUEUE, tc); SYS_PTRACE lets us
-# enter the namespaces of services that run as another user. The rest is what an engine gives every container, and must be
+# A nested dockerd needs SYS_ADMIN (mounts, namespaces) and NET_ADMIN (bridges, nftables, NFQUEUE, tc); SYS_PTRACE lets
+# us
+# enter the namespaces of services that run as another user. The rest is what an engine gives every container, and must
+# be
 # ours for the nested engine to be able to give it. SYS_RESOURCE is not in the list: it is missing on machines that run
 # engines inside sandboxes, and nothing here needs it.
 CAPABILITIES = (
@@ -33,7 +35,8 @@ CAPABILITIES = (
     "SYS_CHROOT",
     "SYS_PTRACE",
 )
-# systempaths: runc mounts a fresh /proc for nested containers, which the kernel allows only where ours has nothing masked.
+# systempaths: runc mounts a fresh /proc for nested containers, which the kernel allows only where ours has nothing
+# masked.
 SECURITY_OPTIONS = ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined")
 DEVICE_RULE = "a *:* rwm"
 DATA_ROOT = "/var/lib/docker"
@@ -66,7 +69,7 @@ class CellSpec:
 
 
 def container_name(spec: CellSpec) -> str:
-    """Return the cell's name. The holder of a cache has a fixed one: the name is the lock that only one run can have."""
+    """Return the cell's name; the holder of a cache has a fixed one, the lock that only one run can have."""
     return cache_holder(spec.cache) if spec.cache else f"cleanroom-cell-{spec.run}"
 
 
@@ -78,8 +81,8 @@ def cache_holder(volume: str) -> str:
 def create_body(spec: CellSpec) -> dict[str, object]:
     """Return the body of `POST /containers/create` for a cell.
 
-    Standard input stays open for one attached client only, so that the engine closes it when the launcher dies; nothing of
-    our own environment goes in; no port is published and nothing of the host is mounted.
+    Standard input stays open for one attached client only, so that the engine closes it when the launcher dies;
+    nothing of our own environment goes in; no port is published and nothing of the host is mounted.
     """
     host: dict[str, object] = {
         "AutoRemove": True,
@@ -148,7 +151,7 @@ def worker_environment(extra: Mapping[str, str]) -> dict[str, str]:
         if name.upper().startswith(_NEVER):
             raise UsageError(
                 f"the variable {name} must not reach a cell: it may hold a credential of the workflow",
-                remedy="pass the value under a name of your own (not ACTIONS_*, INPUT_*, RUNNER_*, DOCKER_*, GITHUB_TOKEN)",
+                remedy="pass it under another name (not ACTIONS_*, INPUT_*, RUNNER_*, DOCKER_*, GITHUB_TOKEN)",
             )
     return dict(extra)
 

@@ -59,7 +59,7 @@ def _decode(line: bytes) -> Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedReply:
-    """What became of the images that a cell asked for: `loaded` are in its engine now, `failed` says why the others are not."""
+    """What became of the images that a cell asked for; `loaded` are in its engine now, `failed` says why not."""
 
     loaded: tuple[str, ...] = ()
     current: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class SeedReply:
 
 
 class WorkerLink:
-    """The worker's end: events to the launcher, and images asked of it. One per process; safe to use from several threads."""
+    """The worker's end: events to the launcher, and images asked of it. One per process."""
 
     def __init__(self, control: int, reply: int) -> None:
         self._control = control
@@ -95,7 +95,7 @@ class WorkerLink:
                 view = view[os.write(self._control, view) :]
 
     def request_images(self, wanted: Mapping[str, str]) -> SeedReply:
-        """Ask the launcher for images (reference → fingerprint of what is here already, "" for none) and wait for them.
+        """Ask the launcher for images (reference → fingerprint of what is here, "" for none) and wait for them.
 
         Raises `EngineError` when the launcher goes away instead of answering.
         """

@@ -107,8 +107,8 @@ def command(options: DaemonOptions, storage_driver: str) -> tuple[str, ...]:
 def version_warnings(version: str) -> tuple[str, ...]:
     """Return what a report must say of an engine of this version.
 
-    Old engines forward DNS questions of isolated networks to the host; our services never ask the engine's resolver (they
-    get our own resolv.conf), so an old one is told of, not refused.
+    Old engines forward DNS questions of isolated networks to the host; our services never ask the engine's resolver
+    (they get our own resolv.conf), so an old one is told of, not refused.
     """
     match = _MAJOR.match(version)
     if match and int(match[1]) < SAFE_MAJOR:
@@ -118,7 +118,7 @@ def version_warnings(version: str) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def start_dockerd(options: DaemonOptions, clock: Clock | None = None) -> Iterator[Daemon]:
-    """Run a private dockerd for the length of the block; it answers when the block begins and is gone when it has ended.
+    """Run a private dockerd for the length of the block: it answers when the block begins and is gone when it ends.
 
     Raises `CapabilityError` when there is no dockerd, `EngineError` with the end of its log when it does not get ready.
     """
@@ -146,14 +146,18 @@ def storage_driver(data_root: str) -> str:
     options = f"lowerdir={lower},upperdir={upper},workdir={work}"
     try:
         done = subprocess.run(
-            ("mount", "-t", "overlay", "overlay", "-o", options, str(merged)), capture_output=True, check=False, timeout=10
+            ("mount", "-t", "overlay", "overlay", "-o", options, str(merged)),
+            capture_output=True,
+            check=False,
+            timeout=10,
         )
         if done.returncode != 0:
             return "vfs"
         subprocess.run(("umount", str(merged)), capture_output=True, check=False, timeout=10)
-        return "overlay2"
     except (OSError, subprocess.SubprocessError):
         return "vfs"
+    else:
+        return "overlay2"
     finally:
         shutil.rmtree(trial, ignore_errors=True)
 
@@ -199,7 +203,7 @@ def _wait_ready(daemon: Daemon, clock: Clock) -> None:
         daemon.check_alive()
         if deadline.expired():
             raise EngineError(
-                f"the nested engine did not answer within {daemon.options.start_limit:g} s:\n{log_tail(daemon.options.log)}"
+                f"the nested engine did not answer in {daemon.options.start_limit:g} s:\n{log_tail(daemon.options.log)}"
             )
         clock.sleep(pause)
         pause = min(pause * 1.5, 0.05)
@@ -207,6 +211,6 @@ def _wait_ready(daemon: Daemon, clock: Clock) -> None:
     slow = (
         ()
         if daemon.storage_driver == "overlay2"
-        else (f"storage driver {daemon.storage_driver}: overlay2 cannot be used on {daemon.options.data_root}, starts are slow",)
+        else (f"storage driver {daemon.storage_driver}, slow: overlay2 does not work on {daemon.options.data_root}",)
     )
     daemon.warnings = (*version_warnings(daemon.version), *slow)

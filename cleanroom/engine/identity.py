@@ -1,4 +1,4 @@
-"""Who owns what: the identity of a run, of the process that owns it, and of the container that this process lives in."""
+"""Who owns what: the identity of a run, of the process that owns it, and of the container around that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ RUN_LABEL = "cleanroom.run"
 ROLE_LABEL = "cleanroom.role"
 OWNER_LABEL = "cleanroom.owner"
 RUN_ID = re.compile(r"[0-9a-f]{8}")
-# The runner calls `docker run --label <6 hex digits>`; a sibling that carries it is removed by the runner's own clean-up.
+# The runner calls `docker run --label <6 hex digits>`; a sibling that carries it is removed by the runner's own
+# clean-up.
 _RUNNER_LABEL = re.compile(r"[0-9a-f]{6}")
 # An engine mounts these three from its own folder of the container: `<data root>/containers/<64 hex>/hostname`.
 _OWN_FILES = re.compile(r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf)$")
@@ -23,7 +24,7 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """The process that owns a run, named so that its death can be proven later, on this machine or after a reboot of it."""
+    """The process that owns a run, named so that its death can be proven later, even after a reboot."""
 
     pid: int
     start: int
@@ -103,7 +104,7 @@ def own_container_id(mountinfo: str) -> str:
 
     A claim, not a proof: it is to be verified with the engine (`same_mounts`).
     """
-    found = {match[1] for line in mountinfo.splitlines() if (match := _OWN_FILES.search(_root_field(line)))}
+    found = {match[1] for line in mountinfo.splitlines() if (match := _OWN_FILES.search(_unescape(_field(line, 3))))}
     return found.pop() if len(found) == 1 else ""
 
 
@@ -112,7 +113,7 @@ def same_mounts(inspected: Mapping[str, object], mountinfo: str) -> bool:
     mounts = inspected.get("Mounts")
     if not isinstance(mounts, list):
         return False
-    here = {_unescape(line.split(" ")[4]) for line in mountinfo.splitlines() if len(line.split(" ")) > 4}  # noqa: PLR2004
+    here = {_unescape(_field(line, 4)) for line in mountinfo.splitlines()}
     wanted = {str(mount.get("Destination", "")) for mount in mounts if isinstance(mount, dict)}
     # Debian's /var/run is a link to /run, and the kernel names mount points by their real path.
     return all(path in here or path.replace("/var/run/", "/run/", 1) in here for path in wanted)
@@ -133,9 +134,9 @@ def run_filter(run: str = "") -> Mapping[str, Iterable[str]]:
     return {"label": [f"{RUN_LABEL}={run}" if run else RUN_LABEL]}
 
 
-def _root_field(line: str) -> str:
+def _field(line: str, index: int) -> str:
     fields = line.split(" ")
-    return _unescape(fields[3]) if len(fields) > 3 else ""  # noqa: PLR2004 - proc(5): the fourth field is the root
+    return fields[index] if len(fields) > index else ""
 
 
 def _unescape(path: str) -> str:

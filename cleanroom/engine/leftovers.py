@@ -1,4 +1,4 @@
-"""What a cell made of namespaces leaves on the host when it is killed, and its removal: interfaces, packet filter, cgroups."""
+"""What a killed cell of namespaces leaves on the host, and its removal: interfaces, packet filter, cgroups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAUSE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostTraces:
-    """The names by which the traces of one run on a host are found; derived from its id alone, so that any process can."""
+    """The names by which the traces of one run on a host are found, derived from its id alone."""
 
     run: str
 

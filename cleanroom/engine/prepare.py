@@ -14,7 +14,7 @@ _SHARED_STATE = ("/run/containerd", "/run/docker")
 
 
 def mount(*arguments: str) -> None:
-    """Call mount(8); raises `CapabilityError` with its words."""
+    """Run the mount command; raises `CapabilityError` with its words."""
     done = subprocess.run(("mount", *arguments), capture_output=True, check=False, timeout=10)
     if done.returncode != 0:
         text = done.stderr.decode("utf-8", "replace").strip()
@@ -25,7 +25,7 @@ def mount(*arguments: str) -> None:
 
 
 def prepare_container() -> str:
-    """Make /sys and the cgroup tree writable, and keep the cell from forwarding packets; return what was found, for the report.
+    """Make /sys and the cgroup tree writable, stop packet forwarding; return what was found, for the report.
 
     Raises `CapabilityError` when the container lacks what that takes.
     """
@@ -37,10 +37,17 @@ def prepare_container() -> str:
     return kind
 
 
-def prepare_namespaces(runtime: str, binds: dict[str, str], workspace: str) -> str:
-    """Give this mount namespace its own runtime folder and engine state; `binds` are name in `runtime` → folder of the host.
+def lock_workspace(path: str) -> None:
+    """Make a folder of the cell read-only; raises `CapabilityError` when that fails."""
+    mount("--bind", path, path)
+    mount("-o", "remount,ro,bind", path)
 
-    The workspace appears as `<runtime>/workspace`, read-only. Raises `CapabilityError` when a mount fails.
+
+def prepare_namespaces(runtime: str, binds: dict[str, str], workspace: str) -> str:
+    """Give this mount namespace its own runtime folder and engine state.
+
+    `binds` are name in `runtime` → folder of the host. The workspace appears as `<runtime>/workspace`, read-only.
+    Raises `CapabilityError` when a mount fails.
     """
     for folder in (*_SHARED_STATE, runtime):
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -58,7 +65,7 @@ def prepare_namespaces(runtime: str, binds: dict[str, str], workspace: str) -> s
 
 
 def _cgroup1() -> str:
-    """The engine mounts each hierarchy read-only for a container; the flag is of the mount, not of the hierarchy."""
+    """Make each hierarchy writable: the engine mounts it read-only, a flag of the mount and not of the hierarchy."""
     for hierarchy in sorted(CGROUPS.iterdir()):
         if hierarchy.is_dir() and not hierarchy.is_symlink() and hierarchy.is_mount():
             mount("-o", "remount,rw,bind", str(hierarchy))
@@ -66,7 +73,7 @@ def _cgroup1() -> str:
 
 
 def _cgroup2() -> str:
-    """A group with processes in it cannot hand controllers down: all move into a group of their own first."""
+    """Hand the controllers down, which a group with processes in it cannot: they all move into one of their own."""
     mount("-o", "remount,rw,bind", str(CGROUPS))
     init = CGROUPS / "init"
     init.mkdir(exist_ok=True)
@@ -79,6 +86,8 @@ def _cgroup2() -> str:
             with contextlib.suppress(OSError):  # it ended between the reading and the moving
                 (init / "cgroup.procs").write_text(pid, encoding="ascii")
     for controller in (CGROUPS / "cgroup.controllers").read_text(encoding="ascii").split():
-        with contextlib.suppress(OSError):  # one that cannot be handed down is missed by whoever needs it, with its own words
+        with contextlib.suppress(
+            OSError
+        ):  # one that cannot be handed down is missed by whoever needs it, with its own words
             (CGROUPS / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
     return "cgroup v2"

@@ -1,6 +1,6 @@
-"""The first process of a cell: prepares it, starts the worker, reaps what dies, and ends everything when the launcher is gone.
+"""The first process of a cell: prepares it, starts the worker, reaps, and ends everything when the launcher is gone.
 
-Called as `python -m cleanroom.engine.supervisor container|namespaces|host`; the launcher speaks with it as `control` says.
+Called as `python -m cleanroom.engine.supervisor container|namespaces|host`; `control` has the messages.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pathlib import Path
 
 from cleanroom.engine.control import CONTROL_FD, REPLY_FD, LineReader, Message, encode
 from cleanroom.engine.leftovers import HostTraces, remove
-from cleanroom.engine.prepare import prepare_container, prepare_namespaces
+from cleanroom.engine.prepare import lock_workspace, prepare_container, prepare_namespaces
 from cleanroom.errors import CleanroomError, EngineError
 
-# After `interrupt` the worker has this long for its teardown and partial reports. The workflow runner grants 7.5 s in all,
+# After `interrupt` the worker has this long for its teardown and partial reports. The workflow runner grants 7.5 s in
+# all,
 # and the report has to be copied out as well.
 INTERRUPT_GRACE = 5.0
 # How long the report waits to be fetched after `finished`.
@@ -45,7 +46,7 @@ class Supervisor:
     def loop(self) -> int:
         """Serve until the launcher says `bye` or is gone, whichever comes first; return the exit code."""
         wakeup_read, wakeup_write = os.pipe()
-        os.set_blocking(wakeup_write, False)  # noqa: FBT003
+        os.set_blocking(wakeup_write, False)
         signal.set_wakeup_fd(wakeup_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -88,12 +89,14 @@ class Supervisor:
         return False
 
     def start(self, message: Message) -> None:
-        """Start the worker in a session of its own; its two outputs are our standard output, the control line is ours."""
+        """Start the worker in a session of its own, with both its outputs on our standard output."""
         argv, environment = _command(message)
         control = os.dup(2)
         reply_read, self.reply = os.pipe()
         lines = {CONTROL_FD: str(control), REPLY_FD: str(reply_read)}
         try:
+            if self.kind == "container":
+                lock_workspace(os.environ["CLEANROOM_WORKSPACE"])
             self.worker = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
@@ -103,7 +106,7 @@ class Supervisor:
                 pass_fds=(control, reply_read),
                 start_new_session=True,
             )
-        except OSError as err:
+        except (OSError, CleanroomError) as err:
             os.write(1, f"cleanroom: the worker cannot be started: {err}\n".encode())
             self.tell({"event": "finished", "exit_code": int(EngineError.exit_code)})
             self.finished, self.kill_at = True, time.monotonic() + FETCH_LIMIT
@@ -118,7 +121,11 @@ class Supervisor:
             self.tell({"event": "finished", "exit_code": code if code >= 0 else 128 - code})
         while True:
             try:
-                pid, _ = os.waitpid(-1, os.WNOHANG) if self.finished or self.worker is None else _reap_others(self.worker.pid)
+                pid, _ = (
+                    os.waitpid(-1, os.WNOHANG)
+                    if self.finished or self.worker is None
+                    else _reap_others(self.worker.pid)
+                )
             except ChildProcessError:
                 return
             if pid == 0:
@@ -131,7 +138,7 @@ class Supervisor:
             self.worker.kill()
 
     def end(self, code: int) -> int:
-        """Kill every other process, clean up, and leave; never returns when called from a signal handler or at the end of input."""
+        """Kill every other process, clean up, and end this process with `code`; never returns."""
         if os.getpid() == 1:
             with contextlib.suppress(ProcessLookupError):  # we are alone
                 os.kill(-1, signal.SIGKILL)
@@ -154,7 +161,7 @@ class Supervisor:
 
 
 def run_supervisor(argv: Sequence[str]) -> int:
-    """Be the first process of a cell (`argv`: `container`, `namespaces` or `host`) until it ends; return the exit code."""
+    """Be the first process of a cell of the kind that `argv` names until it ends; return the exit code."""
     kind = argv[0] if argv else ""
     environment = dict(os.environ)
     try:
@@ -184,14 +191,16 @@ def _prepare(kind: str, environment: Mapping[str, str]) -> tuple[str, Callable[[
 
 
 def _clean_host(environment: Mapping[str, str], data_root: str) -> None:
-    """All processes are dead: remove what they left on the host, and bring the data root into the state the next run expects."""
+    """Remove what the dead processes left on the host, and leave the data root as the next run expects it."""
     from cleanroom.engine.cache import empty_to_images, wipe  # noqa: PLC0415 - only at the end
 
     left = remove(HostTraces(run=environment["CLEANROOM_RUN"]))
     if left:
         Supervisor.tell({"event": "note", "message": f"could not be removed: {', '.join(left)}"})
     # Mounts below the data root died with the processes that the engine ran for them; ours are in this mount namespace.
-    subprocess.run(("umount", "--recursive", "--lazy", f"{data_root}/overlay2"), capture_output=True, check=False, timeout=10)
+    subprocess.run(
+        ("umount", "--recursive", "--lazy", f"{data_root}/overlay2"), capture_output=True, check=False, timeout=10
+    )
     if environment.get("CLEANROOM_CACHE"):
         empty_to_images(data_root)
     else:

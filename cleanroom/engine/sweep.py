@@ -13,6 +13,8 @@ from cleanroom.engine.raw import EngineRefusalError, RawEngine
 # How long the engine may still be working on a request of a launcher that is dead already.
 _IN_FLIGHT = 3.0
 _PAUSE = 0.25
+# Against an engine that lists for ever what it says it has removed.
+_BOUND = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +28,9 @@ class Swept:
 def abandoned(owner: Owner | None, observer: Owner, *, running: bool, home: bool | None) -> bool:
     """Whether something with this owner may be removed. Pure but for the look at the owner's process.
 
-    `home` is whether the container that the owner lives in runs (None: it lives in none). Proofs, in this order: the owner's
-    container is gone; the owner's process is dead (same boot, same PID namespace); the machine has been started again since
-    and the thing does not run. Everything else is left alone.
+    `home` is whether the container that the owner lives in runs (None: it lives in none). Proofs, in this order: the
+    owner's container is gone; the owner's process is dead (same boot, same PID namespace); the machine has been
+    started again since and the thing does not run. Everything else is left alone.
     """
     if owner is None:
         return False
@@ -79,7 +81,7 @@ def remove_run(address: str, run: str) -> tuple[str, ...]:
     quiet_since = time.monotonic()
     engine = RawEngine(address)
     try:
-        while time.monotonic() - quiet_since < _IN_FLIGHT and len(removed) < 10_000:  # noqa: PLR2004 - a bound, not a size
+        while time.monotonic() - quiet_since < _IN_FLIGHT and len(removed) < _BOUND:
             if found := _remove_once(engine, run):
                 removed += found
                 quiet_since = time.monotonic()
@@ -103,7 +105,9 @@ def _remove_once(engine: RawEngine, run: str) -> list[str]:
     chosen = run_filter(run)
     removed = [_name(found) for found in engine.containers(chosen) if engine.remove(str(found["Id"]))]
     removed += [str(found["Name"]) for found in engine.networks(chosen) if engine.remove_network(str(found["Id"]))]
-    return removed + [str(found["Name"]) for found in engine.volumes(chosen) if engine.remove_volume(str(found["Name"]))]
+    return removed + [
+        str(found["Name"]) for found in engine.volumes(chosen) if engine.remove_volume(str(found["Name"]))
+    ]
 
 
 def _home(engine: RawEngine, owner: Owner | None) -> bool | None:

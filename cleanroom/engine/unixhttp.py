@@ -62,7 +62,11 @@ def load_images(path: str, archive: Iterable[bytes], timeout: float = 600.0) -> 
     connection = _UnixConnection(path, timeout)
     try:
         connection.request(
-            "POST", "/images/load?quiet=1", body=archive, headers={"Content-Type": "application/x-tar"}, encode_chunked=True
+            "POST",
+            "/images/load?quiet=1",
+            body=archive,
+            headers={"Content-Type": "application/x-tar"},
+            encode_chunked=True,
         )
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
