@@ -26,6 +26,8 @@ STOP_SECONDS: Final = 3.0
 SCRAPE_SECONDS: Final = 5.0
 FIRST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.1
+SHORTEST_WAIT: Final = 0.05
+"""Seconds; less would make an answer of a busy machine look like none."""
 _MEGABYTES: Final = 64
 _LOG_TAIL: Final = 4096
 _SAMPLE: Final = re.compile(
@@ -214,9 +216,9 @@ class CollectorProcess:
                 remedy="what services sent after that is lost, so nothing can be judged: read the log, then run again",
             )
 
-    def counters(self, slot: int) -> Counters:
-        """Return the collector's own counters of one slot; raises `TelemetryError`."""
-        return parse_counters(self._scrape(SCRAPE_SECONDS), slot)
+    def counters(self, slot: int, within: float) -> Counters:
+        """Return the collector's own counters of one slot; raises `TelemetryError`, also after `within` seconds."""
+        return parse_counters(self._scrape(min(SCRAPE_SECONDS, max(SHORTEST_WAIT, within))), slot)
 
     def stop(self) -> None:
         """End the process and wait for it: SIGTERM, then SIGKILL to its group."""

@@ -34,7 +34,7 @@ class Embedded:
     def check(self) -> None:
         """Nothing can have died but ourselves."""
 
-    def counters(self, slot: int) -> Counters:
+    def counters(self, slot: int, within: float) -> Counters:  # noqa: ARG002 - the port's; nothing here is waited for
         """Return the slot's requests: accepted when their reading began, sent when they were kept or refused."""
         traffic = self._inbox.traffic(slot)
         return Counters(accepted=traffic.started, sent=traffic.finished, lost=traffic.refused)

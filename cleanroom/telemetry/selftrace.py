@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 import requests
 from opentelemetry.context import Context
@@ -29,6 +29,14 @@ EXPORT_SECONDS: Final = 5.0
 SCENARIO: Final = "cleanroom.scenario"
 NO_ATTRIBUTES: Mapping[str, SpanValue] = MappingProxyType({})
 _BATCH: Final = 512
+
+
+class ParentSpan(Protocol):
+    """A span that another may hang under: one that the same `SelfTrace` started."""
+
+    @property
+    def span_id(self) -> str:
+        """16 hex digits."""
 
 
 class RunnerSpan:
@@ -135,6 +143,7 @@ class SelfTrace:
         self._clock = clock
         self._common = dict(common)
         self._outbox = _Outbox()
+        self._started: dict[str, RunnerSpan] = {}
         self._flushing = threading.Lock()
         self._ids = RandomIdGenerator()
         session = requests.Session()
@@ -161,8 +170,8 @@ class SelfTrace:
         self,
         name: str,
         attributes: Mapping[str, SpanValue] = NO_ATTRIBUTES,
+        parent: ParentSpan | None = None,
         *,
-        parent: RunnerSpan | None = None,
         start_ns: int | None = None,
     ) -> Iterator[RunnerSpan]:
         """Run the block inside a span; an exception sets its status to error and goes on its way.
@@ -184,19 +193,22 @@ class SelfTrace:
         self,
         name: str,
         attributes: Mapping[str, SpanValue] = NO_ATTRIBUTES,
+        parent: ParentSpan | None = None,
         *,
-        parent: RunnerSpan | None = None,
         start_ns: int | None = None,
     ) -> RunnerSpan:
         """Return a started span that the caller ends (fault windows); refuses what `span` refuses."""
-        check_parent(name, parent.name if parent else "")
+        above = self._started.get(parent.span_id) if parent else None
+        if parent and not above:
+            raise ValueError(f"the parent of span {name!r} belongs to another trace")
+        check_parent(name, above.name if above else "")
         given = {**self._common, **attributes}
-        if parent is not None and parent.scenario is not None:
-            given.setdefault(SCENARIO, parent.scenario)
+        if above is not None and above.scenario is not None:
+            given.setdefault(SCENARIO, above.scenario)
         check_attributes(name, given)
         span = self._tracer.start_span(
             name,
-            context=parent.context() if parent else Context(),
+            context=above.context() if above else Context(),
             attributes=given,
             start_time=self._clock.now_ns() if start_ns is None else start_ns,
         )
@@ -205,7 +217,9 @@ class SelfTrace:
                 "the OpenTelemetry SDK gave a span that records nothing",
                 remedy="remove OTEL_SDK_DISABLED from the environment of this process",
             )
-        return RunnerSpan(span, self._clock, given.get(SCENARIO))
+        started = RunnerSpan(span, self._clock, given.get(SCENARIO))
+        self._started[started.span_id] = started
+        return started
 
     def issue_trace(self) -> tuple[str, str]:
         """Return a fresh trace id and a `traceparent` in it, for traffic that stays out of digests (spec section 7)."""

@@ -17,6 +17,7 @@ from cleanroom.telemetry.collector import (
     GRPC_PORT,
     HTTP_PORT,
     LOOPBACK,
+    SHORTEST_WAIT,
     CollectorProcess,
     Counters,
     SlotAddress,
@@ -38,8 +39,8 @@ class Front(Protocol):
     def check(self) -> None:
         """Raise `TelemetryError` when it has died."""
 
-    def counters(self, slot: int) -> Counters:
-        """Return what it says it took and passed on."""
+    def counters(self, slot: int, within: float) -> Counters:
+        """Return what it says it took and passed on; raises `TelemetryError`, also after `within` seconds."""
 
 
 class TelemetrySession:
@@ -57,7 +58,7 @@ class TelemetrySession:
         """File everything that arrives on `slot` under `environment` from now on."""
         self._gateway(slot)
         self._front.check()
-        self._opened[slot] = self._front.counters(slot)
+        self._opened[slot] = self._front.counters(slot, _MARKER_SECONDS)
         self._inbox.open(slot, environment)
 
     def endpoint(self, slot: int, protocol: str) -> str:
@@ -83,14 +84,14 @@ class TelemetrySession:
         self._front.check()
         self._inbox.check(slot)
         before = self._opened.get(slot, Counters())
-        unmarked = self._front.counters(slot).since(before)
+        unmarked = self._front.counters(slot, deadline.remaining()).since(before)
         self._send_marker(slot, deadline)
         seen: list[Counters] = []
 
         def settled() -> bool:
             self._front.check()
             traffic = self._inbox.traffic(slot)
-            now = self._front.counters(slot).since(before)
+            now = self._front.counters(slot, deadline.remaining()).since(before)
             if now.lost:
                 raise _lost(slot, now)
             # Counters that did not see the marker say nothing about anything else.
@@ -129,7 +130,7 @@ class TelemetrySession:
             status, answer = self._post(slot, _marker_span(token.decode()), deadline)
             if status != http.client.OK:
                 self._front.check()
-                lost = self._front.counters(slot).since(self._opened.get(slot, Counters()))
+                lost = self._front.counters(slot, deadline.remaining()).since(self._opened.get(slot, Counters()))
                 raise _lost(slot, lost, f"its marker span was answered with {status}: {answer}")
             if not poll(deadline, lambda: self._inbox.marker_seen(slot, token)):
                 raise TelemetryError(
@@ -139,7 +140,7 @@ class TelemetrySession:
 
     def _post(self, slot: int, body: bytes, deadline: Deadline) -> tuple[int, str]:
         gateway = self._gateway(slot)
-        timeout = max(0.05, min(deadline.remaining(), _MARKER_SECONDS))
+        timeout = min(_MARKER_SECONDS, max(SHORTEST_WAIT, deadline.remaining()))
         connection = http.client.HTTPConnection(gateway, HTTP_PORT, timeout=timeout)
         try:
             connection.request("POST", "/v1/traces", body, {"Content-Type": JSON})

@@ -132,6 +132,13 @@ def test_later_attributes_and_events_are_held_to_the_registry_too(trace):
             span.event("injected")
 
 
+def test_a_parent_of_another_trace_is_refused(trace):
+    other = SelfTrace("http://127.0.0.1:9", {}, {}, SystemClock())
+    with pytest.raises(ValueError, match="another trace"):
+        trace.start("cleanroom.scenario", parent=other.start("cleanroom.iteration"))
+    other.close()
+
+
 def test_a_span_that_has_ended_cannot_change(trace):
     span = trace.start("cleanroom.iteration")
     span.end()
