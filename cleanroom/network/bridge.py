@@ -60,7 +60,9 @@ def make_slots(run_id: str, base: int, count: int) -> tuple[Slot, ...]:
 def create_bridges(slots: tuple[Slot, ...]) -> None:
     """Make the bridges, without addresses and down: nothing can pass before `raise_bridges`."""
     for slot in slots:
-        run(("ip", "link", "add", slot.bridge, *_BRIDGE))
+        # A bridge without an address of its own takes a new one as ports come and go, and services that know the old
+        # one lose the gateway for a while.
+        run(("ip", "link", "add", slot.bridge, "address", _hardware_address(slot), *_BRIDGE))
         run(("ip", "link", "set", slot.bridge, "addrgenmode", "none"))
         # Where /proc/sys is read-only the bridge has no IPv6 address all the same (addrgenmode), and
         # `raise_bridges` checks that it has none.
@@ -71,6 +73,11 @@ def create_bridges(slots: tuple[Slot, ...]) -> None:
 # No snooping: there is no multicast router and group state only adds delay. No spanning tree, no forwarding delay: a
 # veth that joins forwards at once.
 _BRIDGE = ("type", "bridge", "mcast_snooping", "0", "stp_state", "0", "forward_delay", "0")
+
+
+def _hardware_address(slot: Slot) -> str:
+    """Return a locally administered unicast MAC address that is the gateway's in hexadecimal."""
+    return ":".join(f"{octet:02x}" for octet in (0x02, 0x42, *ipaddress.IPv4Address(slot.gateway).packed))
 
 
 def raise_bridges(slots: tuple[Slot, ...]) -> None:

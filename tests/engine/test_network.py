@@ -119,6 +119,19 @@ def test_containers_of_a_slot_reach_each_other_and_nothing_is_dropped(cell):
     assert drops_of(cell, network) == ()
 
 
+def test_the_gateways_hardware_address_stays_as_containers_come_and_go(cell):
+    network = cell.network()
+    slot = network.slots()[0]
+    found = set()
+    for hosts in ((), (10,), (11, 12), ()):
+        with ExitStack() as guests:
+            for host in hosts:
+                cell.do(lambda h=host, g=guests: g.enter_context(attach(slot, h)))
+            found.add(json.loads(cell.run("ip", "-j", "link", "show", slot.bridge))[0]["address"])
+            cell.do(guests.close)
+    assert found == {"02:42:0a:d5:00:01"}
+
+
 def network_open(cell: Cell, network: Session, names: dict[str, str]) -> None:
     cell.do(lambda: network.open(0, names))
 
