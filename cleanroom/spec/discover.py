@@ -28,7 +28,7 @@ def discover(patterns: Sequence[str], root: Path) -> tuple[Path, ...]:
         if not matches:
             raise UsageError(
                 f"no spec matches {pattern!r} in {root}",
-                remedy="name a file, a directory with *.cleanroom.yaml files, or a glob such as 'specs/**/*.cleanroom.yaml'",
+                remedy="name a file, a directory with *.cleanroom.yaml files, or a glob like 'specs/*.cleanroom.yaml'",
             )
         found |= matches
     if not found:
@@ -70,9 +70,8 @@ def _matches(pattern: str, root: Path) -> set[Path]:
 
 
 def _files(directory: Path, root: Path, pattern: str) -> set[Path]:
-    files = {
-        path for path in directory.rglob("*.cleanroom.*") if path.name.endswith((*SUFFIXES, *_templates())) and path.is_file()
-    }
+    suffixes = (*SUFFIXES, *_templates())
+    files = {path for path in directory.rglob("*.cleanroom.*") if path.name.endswith(suffixes) and path.is_file()}
     for path in files:
         if not is_inside(path, root):
             raise _leaves(pattern, root)

@@ -1,7 +1,7 @@
 """A YAML document as plain nodes with positions, read under limits (spec.md, introduction).
 
-YAML 1.2 core schema: `yes` and timestamps are text, `010` is ten. Nodes are built from the parser's events, so that depth and
-the size after alias expansion are known before anything walks the tree.
+YAML 1.2 core schema: `yes` and timestamps are text, `010` is ten. Nodes are built from the parser's events, so that
+depth and the size after alias expansion are known before anything walks the tree.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def decode(data: bytes, log: ProblemLog) -> str:
 
 
 def read_document(text: str, log: ProblemLog) -> Table:
-    """Return the one mapping that `text` holds; reports problems, raises UnreadableError when there is no tree at all."""
+    """Return the one mapping that `text` holds; reports problems, raises UnreadableError when there is no tree."""
     from ruamel.yaml import YAML  # noqa: PLC0415 -- 30 ms that other commands need not pay
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
@@ -227,21 +227,19 @@ class _Builder:
     def _resolve(self, text: str, at: Position) -> ScalarValue:
         if text in _WORDS:
             return _WORDS[text]
-        if _NOT_FINITE.fullmatch(text):
-            self._log.report("not-finite", at, f"{text} is not a number a spec can use", expected="a finite number")
-            return 0
-        if not (_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)):
+        if not any(form.fullmatch(text) for form in (_INTEGER, _FLOAT, _NOT_FINITE)):
             return text
+        whole = _INTEGER.fullmatch(text) is not None
         if len(text) > LONGEST_NUMBER:
-            self._log.report("not-finite", at, "the number is too long", expected=f"at most {LONGEST_NUMBER} characters")
-            return 0
-        if _INTEGER.fullmatch(text):
+            limit = f"at most {LONGEST_NUMBER} characters"
+            self._log.report("wrong-value", at, "the number is too long", expected=limit)
+        elif whole:
             return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
-        number = float(text)
-        if not math.isfinite(number):
-            self._log.report("not-finite", at, f"{text} is too large for a number", expected="a finite number")
-            return 0
-        return number
+        elif not _NOT_FINITE.fullmatch(text) and math.isfinite(float(text)):
+            return float(text)
+        else:
+            self._log.report("not-finite", at, f"{text} is not a finite number", expected="a finite number")
+        return 0
 
     def _items(self, at: Position, depth: int) -> Items:
         items: list[Node] = []
@@ -291,5 +289,6 @@ class _Builder:
             if isinstance(source, Table):
                 entries += source.entries
             else:
-                self._log.report("wrong-type", source.at, "<< merges mappings only", expected="a mapping", got=kind(source))
+                got = kind(source)
+                self._log.report("wrong-type", source.at, "<< merges mappings only", expected="a mapping", got=got)
         return entries

@@ -1,7 +1,7 @@
 """The sandbox of `{{ expression }}`: a Jinja2 expression that cannot reach Python, loop, or grow without bound.
 
-Specs come from the checked-out repository, so a template may be a stranger's (a pull request from a fork). No attribute or
-method of any Python object is reachable: `a.b` is a key of a mapping, and only the functions handed in can be called.
+Specs come from the checked-out repository, so a template may be a stranger's (a pull request from a fork). No attribute
+or method of any Python object is reachable: `a.b` is a key of a mapping, and only functions handed in can be called.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def evaluate(text: str, names: Mapping[str, object]) -> object:
 
 
 def checked(value: object) -> object:
-    """Return `value` when it is plain (text, number, boolean, null, list, mapping) and within bounds; ExpressionError."""
+    """Return `value` when it is plain (as YAML knows it) and within bounds; raises ExpressionError."""
     if value is None or isinstance(value, (bool, int, float)):
         if isinstance(value, int) and value.bit_length() > LARGEST_BITS:
             raise ExpressionError("the number is too large")
@@ -181,10 +181,14 @@ def to_json(value: object) -> str:
     return json.dumps(checked(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-_TESTS = ("defined", "undefined", "none", "number", "integer", "float", "string", "boolean", "true", "false", "even", "odd",
-          "divisibleby", "in", "eq", "ne", "lt", "le", "gt", "ge", "mapping", "sequence")  # fmt: skip
-_FILTERS = ("default", "d", "int", "float", "string", "lower", "upper", "trim", "length", "count", "abs", "round", "first",
-            "last", "min", "max", "sort", "unique", "title", "capitalize")  # fmt: skip
+_TESTS = (
+    "defined", "undefined", "none", "number", "integer", "float", "string", "boolean", "true", "false", "even", "odd",
+    "divisibleby", "in", "eq", "ne", "lt", "le", "gt", "ge", "mapping", "sequence",
+)  # fmt: skip
+_FILTERS = (
+    "default", "d", "int", "float", "string", "lower", "upper", "trim", "length", "count", "abs", "round", "first",
+    "last", "min", "max", "sort", "unique", "title", "capitalize",
+)  # fmt: skip
 _OWN_FILTERS: dict[str, Callable[..., object]] = {
     "join": _join, "list": _list, "replace": _replace, "to_json": to_json, "tojson": to_json,
 }  # fmt: skip

@@ -32,18 +32,19 @@ def load_suite(
 ) -> Suite | tuple[Problem, ...]:
     """Return the suite in `path`, or every problem of the file in order of position; a broken file raises nothing.
 
-    `root` is the workspace: paths in the spec stay inside it. `variables` are the caller's own (`--var`), `environment` the
-    names that templates may read. `seed` is the caller's; without one templates see the spec's own, or 42.
+    `root` is the workspace: paths in the spec stay inside it. `variables` are the caller's own (`--var`), `environment`
+    the names that templates may read. `seed` is the caller's; without one templates see the spec's own, or 42.
     """
     root = root.resolve()
     log = ProblemLog(_name(path, root))
     suite: Suite | None = None
     try:
         document = read_document(decode(_read(path, root, log), log), log)
-        names = Names(variables=variables, environment=environment, seed=seed, root=root, directory=path.resolve().parent)
+        directory = path.resolve().parent
+        names = Names(variables=variables, environment=environment, seed=seed, root=root, directory=directory)
         rendered = render(document, names, log)
         suite = read_suite(rendered, Place(log, "", belongs()))
-        suite = check(suite, rendered, log, root, path.resolve().parent)
+        suite = check(suite, rendered, log, root, directory)
     except (UnreadableError, RefusedError):
         suite = None  # reported where it was found
     problems = log.sorted()

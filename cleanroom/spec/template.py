@@ -153,7 +153,8 @@ class _Renderer:
                     return ""
             value = evaluate(expression, self._known)
         except UnknownNameError as err:
-            self._log.report("unknown-variable", at, self._explain(expression, str(err)), suggestion=self._close(expression))
+            message = f"{shown(expression.strip())}: {err}"
+            self._log.report("unknown-variable", at, message, suggestion=self._close(expression))
             return ""
         except ExpressionError as err:
             self._log.report("template", at, f"{shown(expression.strip())}: {err}")
@@ -175,10 +176,8 @@ class _Renderer:
         close = nearest(name, self._known)
         suggestion = suggestion or (f"did you mean {close}?" if close else "")
         expected = ", ".join(sorted(self._known))
-        self._log.report("unknown-name", at, f"there is no name {shown(name)}", expected=expected, suggestion=suggestion)
-
-    def _explain(self, expression: str, reason: str) -> str:
-        return f"{shown(expression.strip())}: {reason}"
+        message = f"there is no name {shown(name)} in templates"
+        self._log.report("unknown-name", at, message, expected=expected, suggestion=suggestion)
 
     def _close(self, expression: str) -> str:
         wanted = expression.strip().removeprefix("vars.")
@@ -291,5 +290,3 @@ def _as_node(value: Any, at: Position) -> Node:  # noqa: ANN401 -- plain by `che
         entries = tuple(Entry(key=key, at=at, value=_as_node(item, at)) for key, item in value.items())
         return Table(entries=entries, at=at, size=1 + sum(1 + entry.value.size for entry in entries))
     return Scalar(value=value, text=_text(value), at=at, quoted=isinstance(value, str))
-
-

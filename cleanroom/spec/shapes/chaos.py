@@ -59,7 +59,7 @@ def _signal(node: Node, place: Place) -> str:
 
 
 def _percent(node: Node, place: Place) -> float:
-    """A percentage: `25` or `25%`."""
+    """Read a percentage: `25` or `25%`."""
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.endswith("%"):
         try:
             share = float(node.value[:-1])
@@ -82,26 +82,28 @@ class Available:
     of_network: bool = False
 
 
-AVAILABLE: Mapping[str, Available] = MappingProxyType({
-    "container.kill": Available(
-        parameters={"signal": _signal, "revive": choice("policy", "start", "none")},
-        # "default": the service's own policy if it has one, else a start at the fault's end.
-        defaults={"signal": "KILL", "revive": "default"},
-        backends=("api",),
-    ),
-    "network.latency": Available(
-        parameters={
-            "delay": positive_duration,
-            "jitter": duration,
-            "distribution": choice("uniform", "normal", "pareto"),
-            "correlation": _percent,
-        },
-        defaults={"jitter": Duration(0), "distribution": "uniform", "correlation": 0.0},
-        required=("delay",),
-        backends=("netem", "nfqueue"),
-        of_network=True,
-    ),
-})
+AVAILABLE: Mapping[str, Available] = MappingProxyType(
+    {
+        "container.kill": Available(
+            parameters={"signal": _signal, "revive": choice("policy", "start", "none")},
+            # "default": the service's own policy if it has one, else a start at the fault's end.
+            defaults={"signal": "KILL", "revive": "default"},
+            backends=("api",),
+        ),
+        "network.latency": Available(
+            parameters={
+                "delay": positive_duration,
+                "jitter": duration,
+                "distribution": choice("uniform", "normal", "pareto"),
+                "correlation": _percent,
+            },
+            defaults={"jitter": Duration(0), "distribution": "uniform", "correlation": 0.0},
+            required=("delay",),
+            backends=("netem", "nfqueue"),
+            of_network=True,
+        ),
+    }
+)
 
 
 def _target(node: Node, place: Place) -> Target:
@@ -118,7 +120,8 @@ def _target(node: Node, place: Place) -> Target:
     if values.get("all") is False:
         raise place.wrong(node, "all: true, or the name of a service", code="contradiction")
     if values.get("count", 1) > len(values.get("any_of", (None,))):
-        raise place.key("count").wrong(node, f"at most {len(values['any_of'])}, the length of any_of", code="wrong-value")
+        expected = f"at most {len(values['any_of'])}, the length of any_of"
+        raise place.key("count").wrong(node, expected, code="wrong-value")
     return Target(
         service=values.get("name", ""),
         any_of=values.get("any_of", ()),
@@ -166,7 +169,6 @@ _COMMON: dict[str, Shape[Any]] = {
     "until": lambda node, place: _UNTIL(node, place).values["step"],
     "probability": number(0, 1),
     "repeat": lambda node, place: Repeat(**_REPEAT(node, place).values),
-    "backend": text,
     "verify": boolean,
     "verify_reason": text,
     "allow_inconclusive": reason,
@@ -178,10 +180,10 @@ _NETWORK: dict[str, Shape[Any]] = {
     "protocol": choice("tcp", "udp", "any"),
 }
 RECORDS = (
-    Record(place="scenarios[].chaos[]", keys=_COMMON),
-    Record(place="scenarios[].chaos[] with a network fault", keys=_NETWORK),
+    Record(place="scenarios[].chaos[]", keys={**_COMMON, "backend": text}),
+    Record(place="a network fault of scenarios[].chaos[]", keys=_NETWORK),
     *(
-        Record(place=f"scenarios[].chaos[] with fault: {kind}", keys=dict.fromkeys(parameters, text))
+        Record(place=f"the fault {kind}", keys=dict.fromkeys(parameters, text))
         for kind, parameters in FAULTS.items()
     ),
     _TARGET, _AT, _UNTIL, _REPEAT,
@@ -203,7 +205,8 @@ def _available(node: Table, place: Place) -> tuple[str, Available]:
     close = tails.get(kind) or nearest(kind, FAULTS)
     suggestion = f"did you mean {close}?" if close else ""
     message = f"there is no fault {shown(kind)}"
-    place.log.report("unknown-fault", named.at, message, expected="family.fault of the catalogue", suggestion=suggestion)
+    expected = "family.fault, as the catalogue names them"
+    place.log.report("unknown-fault", named.at, message, expected=expected, suggestion=suggestion)
     raise RefusedError
 
 
@@ -212,23 +215,17 @@ def fault(node: Node, place: Place) -> Fault:
     if not isinstance(node, Table):
         raise place.wrong(node, "a mapping with the keys id, fault, target, …")
     kind, available = _available(node, place)
-    keys = {**_COMMON, **available.parameters, **(_NETWORK if available.of_network else {})}
-    record = Record(place=f"scenarios[].chaos[] with fault: {kind}", keys=keys, required=("id", *available.required))
+    keys = {**_COMMON, "backend": choice("auto", *available.backends), **available.parameters, **(_NETWORK if available.of_network else {})}
+    record = Record(place=f"the fault {kind}", keys=keys, required=("id", *available.required))
     fields = record(node, place)
     _check(node, fields.written, place)
     values = fields.values
-    backend = values.pop("backend", "auto")
-    if backend not in ("auto", *available.backends):
-        expected = ", ".join(("auto", *available.backends))
-        at = node.key_at("backend")
-        place.log.report("unknown-backend", at, f"{kind} has no rung {shown(backend)}", expected=expected)
     given = {key: values.pop(key) for key in available.parameters if key in values}
     parameters = MappingProxyType({**available.defaults, **given})
     values.pop("fault", None)
     return Fault(
         kind=kind,
         at=node.at,
-        backend=backend,
         moment=values.pop("at", AtOffset(offset=Duration(0))),
         duration=values.pop("for", None),
         until_step=values.pop("until", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from fractions import Fraction
 from types import MappingProxyType
@@ -31,7 +32,7 @@ _APPROX = Record(place="approx", keys={"value": lambda n, _p: n, "tolerance": la
 
 
 def comparator(judged: Judged = "anything", *, words: tuple[str, ...] = ()) -> Shape[Comparator]:
-    """A scalar (equal) or a mapping of comparators; `words` are the only texts that the judged value can be."""
+    """Take a scalar (equal) or a mapping of comparators; `words` are the only texts that the judged value can be."""
 
     def read(node: Node, place: Place) -> Comparator:
         reader = _Reader(judged, words)
@@ -139,8 +140,8 @@ class _Reader:
             "regex": regex,
             "bool": boolean,
             "type": _type,
-            "length": lambda n, p: comparator("count")(n, p),
-            "comparator": lambda n, p: comparator()(n, p),
+            "length": comparator("count"),
+            "comparator": comparator(),
             "approx": self._approx,
         }
         return readers[operand](node, place)
@@ -239,8 +240,6 @@ def _between_and_around(bounds: list[int | float | str | Duration]) -> list[obje
         around = {n + step for n in points for step in (-1, 0, 1)}
         return [Duration(n) for n in sorted(around)]
     exact = sorted({Fraction(bound) for bound in bounds if isinstance(bound, (int, float))})
-    middles = [(low + high) / 2 for low, high in zip(exact, exact[1:], strict=False)]
+    middles = [(low + high) / 2 for low, high in itertools.pairwise(exact)]
     tried = [*exact, *middles, exact[0] - 1, exact[-1] + 1]
     return [int(value) if value.denominator == 1 else float(value) for value in tried]
-
-

@@ -87,7 +87,7 @@ _SPAN = Record(
         "some": boolean,
     },
     later=frozenset({"schema"}),
-    advice=MappingProxyType({"where_": "", "match": "did you mean name or where?"}),
+    advice=MappingProxyType({"match": "did you mean name or where?"}),
 )
 
 
@@ -96,10 +96,11 @@ def _span(node: Node, place: Place) -> SpanExpectation:
     values = fields.values
     selectors = {"name", "service", "kind", "scope", "where", "during", "before", "after"}
     if not fields.written - {"id", "description", "level", "each", "some"}:
-        raise place.wrong(node, "a selector (name, service, kind, where, …), a count or a condition", code="empty-expect")
+        raise place.wrong(node, "a selector (name, service, kind, …), a count or a condition", code="empty-expect")
     each, some = values.pop("each", None), values.get("some", False)
     if each is not None and each is some:
-        place.log.report("contradiction", fields.node.key_at("each"), f"{place.path} says each and some against each other")
+        message = f"{place.path} says each and some against each other"
+        place.log.report("contradiction", fields.node.key_at("each"), message)
     count = values.get("count")
     conditions = sorted(fields.written.intersection(_CONDITIONS))
     if count is not None and conditions and not any(judge(count, n).holds for n in (1, 2, 3, *_near(count))):
@@ -197,8 +198,8 @@ def _graph(node: Node, place: Place) -> tuple[EdgeExpectation, ...]:
 
 
 _LATER = frozenset({
-    "windows", "order", "overlap", "intervals", "rate", "concurrency", "resilience", "resources", "faults", "invariants",
-    "lint", "metrics", "logs", *_EXPECTATION,
+    "windows", "order", "overlap", "intervals", "rate", "concurrency", "resilience", "resources", "faults",
+    "invariants", "lint", "metrics", "logs", *_EXPECTATION,
 })  # fmt: skip
 _SUITE_KEYS: dict[str, Shape[Any]] = {
     "spans": items(_span, at_least=1),

@@ -100,7 +100,8 @@ def _http_action(node: Node, place: Place) -> HttpAction:
     bodies = sorted(fields.written & {"json", "body", "form"})
     if len(bodies) > 1:
         message = f"{place.path} has {' and '.join(bodies)}"
-        place.log.report("one-of", fields.node.key_at(bodies[1]), message, expected="at most one of json, body and form")
+        expected = "at most one of json, body and form"
+        place.log.report("one-of", fields.node.key_at(bodies[1]), message, expected=expected)
         raise RefusedError
     return HttpAction(has_json="json" in fields.written, **fields.values)
 
@@ -220,5 +221,3 @@ def scenario(node: Node, place: Place) -> Scenario:
         at = fields.node.key_at("steps")
         place.log.report("empty-list", at, f"{place.path} has no steps", expected="at least one step")
     return Scenario(at=node.at, **fields.values)
-
-

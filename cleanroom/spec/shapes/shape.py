@@ -69,7 +69,7 @@ class Record:
     later: frozenset[str] = frozenset()
     required: tuple[str, ...] = ()
     advice: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """What to do about a key that is often written here by mistake."""
+    """What to do about a key that is often written here by mistake; `*` stands for any other."""
 
     def __call__(self, node: Node, place: Place) -> Fields:
         """Read `node`; raises RefusedError when it is no mapping or a required key is missing or broken."""
@@ -104,8 +104,9 @@ class Record:
         expected = one_of(sorted(self.keys))
         elsewhere = [path or "the top level" for path in place.belongs.get(name, ()) if path != self.place]
         close = nearest(name, {*self.keys, *self.later})
-        if name in self.advice:
-            place.log.report("unknown-key", at, f"there is no key {shown(name)}{where}", suggestion=self.advice[name])
+        advice = self.advice.get(name) or ("" if close else self.advice.get("*", ""))
+        if advice:
+            place.log.report("unknown-key", at, f"there is no key {shown(name)}{where}", suggestion=advice)
         elif elsewhere:
             belongs = one_of(elsewhere[:3])
             message = f"the key {shown(name)} does not belong in {place.path or 'the top level'}"
@@ -117,7 +118,7 @@ class Record:
 
 
 def text(node: Node, place: Place) -> str:
-    """Text, with at least one character."""
+    """Take text, with at least one character."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
         hint = "quote it" if isinstance(node, Scalar) and node.value not in (None, "") else ""
         raise place.wrong(node, "text", suggestion=hint)
@@ -125,7 +126,7 @@ def text(node: Node, place: Place) -> str:
 
 
 def name(node: Node, place: Place) -> str:
-    """A name for people: one line of printable text, at most 200 characters."""
+    """Take a name for people: one line of printable text, at most 200 characters."""
     value = text(node, place)
     if not value.isprintable() or len(value) > 200 or value != value.strip():  # noqa: PLR2004
         raise place.wrong(node, "one line of at most 200 printable characters", code="wrong-value")
@@ -133,7 +134,7 @@ def name(node: Node, place: Place) -> str:
 
 
 def pattern_text(expression: str, words: str) -> Shape[str]:
-    """Text that matches a regular expression as a whole; `words` says what it is."""
+    """Take text that matches a regular expression as a whole; `words` says what it is."""
     compiled = re.compile(expression)
 
     def read(node: Node, place: Place) -> str:
@@ -146,21 +147,21 @@ def pattern_text(expression: str, words: str) -> Shape[str]:
 
 
 def scalar_text(node: Node, place: Place) -> str:
-    """Text, or a number or boolean as it was written; empty text is allowed."""
+    """Take text, or a number or boolean as it was written; empty text is allowed."""
     if not isinstance(node, Scalar) or node.value is None:
         raise place.wrong(node, "text", suggestion='write "" for the empty text' if isinstance(node, Scalar) else "")
     return node.text
 
 
 def free_text(node: Node, place: Place) -> str:
-    """Text, possibly empty."""
+    """Take text, possibly empty."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         raise place.wrong(node, "text")
     return node.value
 
 
 def regex(node: Node, place: Place) -> str:
-    """A regular expression that Python compiles."""
+    """Take a regular expression that Python compiles."""
     value = text(node, place)
     try:
         re.compile(value)
@@ -171,14 +172,14 @@ def regex(node: Node, place: Place) -> str:
 
 
 def boolean(node: Node, place: Place) -> bool:
-    """`true` or `false`."""
+    """Take `true` or `false`."""
     if not isinstance(node, Scalar) or not isinstance(node.value, bool):
         raise place.wrong(node, "true or false")
     return node.value
 
 
 def integer(low: int, high: int | None = None) -> Shape[int]:
-    """A whole number within bounds."""
+    """Take a whole number within bounds."""
     words = f"a whole number, at least {low}" if high is None else f"a whole number from {low} to {high}"
 
     def read(node: Node, place: Place) -> int:
@@ -192,7 +193,7 @@ def integer(low: int, high: int | None = None) -> Shape[int]:
 
 
 def number(low: float, high: float | None = None, *, above: bool = False) -> Shape[float]:
-    """A number within bounds; `above` excludes the lower one."""
+    """Take a number within bounds; `above` excludes the lower one."""
     words = f"a number {'above' if above else 'of at least'} {low:g}" + (f" and at most {high:g}" if high else "")
 
     def read(node: Node, place: Place) -> float:
@@ -206,7 +207,7 @@ def number(low: float, high: float | None = None, *, above: bool = False) -> Sha
 
 
 def choice(*names: str, later: tuple[str, ...] = ()) -> Shape[str]:
-    """One of a closed set of words; those of `later` are refused as not available."""
+    """Take one of a closed set of words; those of `later` are refused as not available."""
 
     def read(node: Node, place: Place) -> str:
         value = node.value if isinstance(node, Scalar) else None
@@ -228,7 +229,7 @@ def not_available(node: Node, place: Place, what: str) -> RefusedError:
 
 
 def items(shape: Shape[T], *, at_least: int = 0) -> Shape[tuple[T, ...]]:
-    """A list whose items have a shape; items that do not fit are reported and left out."""
+    """Take a list whose items have a shape; items that do not fit are reported and left out."""
 
     def read(node: Node, place: Place) -> tuple[T, ...]:
         if not isinstance(node, Items):
@@ -247,7 +248,7 @@ def items(shape: Shape[T], *, at_least: int = 0) -> Shape[tuple[T, ...]]:
 
 
 def table(shape: Shape[T], key: Callable[[str], str] | None = None) -> Shape[Mapping[str, T]]:
-    """A mapping from text to values of a shape; `key` returns what is wrong with a key, or the empty string."""
+    """Take a mapping from text to values of a shape; `key` returns what is wrong with a key, or nothing."""
 
     def read(node: Node, place: Place) -> Mapping[str, T]:
         if not isinstance(node, Table):
@@ -268,7 +269,7 @@ def table(shape: Shape[T], key: Callable[[str], str] | None = None) -> Shape[Map
 
 
 def quantity(parse: Callable[[str], T], words: str, *, positive: bool = False) -> Shape[T]:
-    """A quantity of cleanroom.quantity; a bare number is offered to `parse` as text."""
+    """Take a quantity of cleanroom.quantity; a bare number is offered to `parse` as text."""
 
     def read(node: Node, place: Place) -> T:
         if not isinstance(node, Scalar) or isinstance(node.value, bool) or node.value is None:

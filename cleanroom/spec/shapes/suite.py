@@ -90,7 +90,7 @@ _NORMALIZE = Record(
 
 
 def _seed(node: Node, place: Place) -> int | None:
-    """A whole number; None stands for `random`."""
+    """Read a whole number; None stands for `random`."""
     if isinstance(node, Scalar) and node.value == "random":
         return None
     if not isinstance(node, Scalar) or not isinstance(node.value, int) or isinstance(node.value, bool):
@@ -139,7 +139,7 @@ SUITE = Record(
     },
     later=frozenset({"matrix", "network", "report", "compose", "contracts"}),
     required=("cleanroom", "services", "scenarios"),
-    advice=MappingProxyType({"version": "write cleanroom: 1", "steps": "steps belong in a scenario: scenarios: [{steps: …}]"}),
+    advice=MappingProxyType({"version": "write cleanroom: 1", "faults": "write chaos in a scenario"}),
 )
 _RECORDS = (
     SUITE, _META, _LIMITS, _CLEANUP, _OTEL, _SETTLE, _DETERMINISM, _NORMALIZE, _REPLACE,
@@ -174,4 +174,3 @@ def read_suite(node: Table, place: Place) -> Suite:
         **values,
     )
     return replace(suite, cleanup_timeout=cleanup["timeout"]) if "timeout" in cleanup else suite
-

@@ -44,7 +44,7 @@ container_sizes = table(positive_size, _absolute)
 
 
 def command(node: Node, place: Place) -> tuple[str, ...]:
-    """A list of arguments, or text for `sh -c`."""
+    """Take a list of arguments, or text for `sh -c`."""
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
         return ("sh", "-c", node.value)
     if not isinstance(node, Items):
@@ -53,7 +53,7 @@ def command(node: Node, place: Place) -> tuple[str, ...]:
 
 
 def pattern(node: Node, place: Place) -> Pattern:
-    """A glob as text, or `{regex: …}`."""
+    """Take a glob as text, or `{regex: …}`."""
     if isinstance(node, Table):
         return Pattern(_regex(node, place).values["regex"], regex=True)
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
@@ -62,6 +62,6 @@ def pattern(node: Node, place: Place) -> Pattern:
 
 
 def reason(node: Node, place: Place) -> str:
-    """`{reason: text}`."""
+    """Take `{reason: text}`."""
     value: str = _reason(node, place).values["reason"]
     return value
