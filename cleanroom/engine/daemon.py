@@ -35,6 +35,9 @@ class DaemonOptions:
     log: str
     cgroup_parent: str = ""
     """A cgroup of its own for everything it starts, where our cgroup tree is the host's; "" inside a container."""
+    bridge: str = "none"
+    """Its default network. Told to have none, dockerd deletes docker0 from its network namespace, whoever's that
+    is: in the host's namespace it gets an interface of ours instead (`own_bridge`)."""
     start_limit: float = _START_LIMIT
     """Seconds until an engine that does not answer counts as broken."""
     stop_grace: float = 5.0
@@ -77,7 +80,7 @@ class Daemon:
 def command(options: DaemonOptions, storage_driver: str) -> tuple[str, ...]:
     """Return the argv of dockerd. Pure.
 
-    The packet filter is ours alone, no default bridge exists, only a unix socket listens. The cgroup driver is cgroupfs
+    The packet filter is ours alone, only a unix socket listens. The cgroup driver is cgroupfs
     because a systemd outside of our PID namespace could not place our processes.
     """
     parent = (f"--cgroup-parent={options.cgroup_parent}",) if options.cgroup_parent else ()
@@ -93,7 +96,7 @@ def command(options: DaemonOptions, storage_driver: str) -> tuple[str, ...]:
         "--ip6tables=false",
         "--ip-masq=false",
         "--ip-forward=false",
-        "--bridge=none",
+        f"--bridge={options.bridge}",
         "--userland-proxy=false",
         "--live-restore=false",
         "--shutdown-timeout=2",
@@ -169,6 +172,23 @@ def log_tail(path: str) -> str:
     except OSError as err:
         return f"(no log: {err})"
     return data[-_LOG_TAIL:].decode("utf-8", "replace").strip() or "(the log is empty)"
+
+
+def own_bridge(name: str, run: str) -> str:
+    """Make the interface `name` for an engine that shares its network namespace with others, and return its name.
+
+    Nothing is ever connected to it. The address is from the range for benchmarks (RFC 2544), one per run.
+    """
+    address = f"198.18.{int(run[:2], 16)}.1/30"
+    for argv in (
+        ("ip", "link", "add", name, "type", "bridge"),
+        ("ip", "address", "add", address, "dev", name),
+        ("ip", "link", "set", name, "up"),
+    ):
+        done = subprocess.run(argv, capture_output=True, check=False, timeout=10)
+        if done.returncode != 0:
+            raise EngineError(f"{' '.join(argv)} failed: {done.stderr.decode('utf-8', 'replace').strip()}")
+    return name
 
 
 def _clear(options: DaemonOptions) -> None:

@@ -30,7 +30,7 @@ class HostTraces:
     @property
     def table(self) -> str:
         """Name of the nftables table (any family)."""
-        return f"cleanroom_{self.run}"
+        return f"cleanroom_{self.run[:4]}"
 
     @property
     def cgroup(self) -> str:
