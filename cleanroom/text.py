@@ -1,6 +1,7 @@
 """Text that is safe where it goes: terminals, logs, XML, Markdown, workflow commands.
 
-Rules: reference of workflow commands (escaping of `%`, CR, LF, `:`, `,`), XML 1.0 (legal characters), GitHub Flavored Markdown.
+Rules: reference of workflow commands (escaping of `%`, CR, LF, `:`, `,`), XML 1.0 (legal characters), GitHub Flavored
+Markdown.
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ from collections.abc import Iterable
 # CSI, OSC and two-byte escape sequences: an ANSI colour must vanish whole, not leave `[31m` behind.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 # C0 and C1 controls but for tab and newline, bidirectional overrides, and what XML 1.0 forbids.
-_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~!&$@:])")
+_WWW = re.compile(r"(www)\.", re.IGNORECASE)
 _MASK = "***"
+# A shorter line of a longer secret (a brace, an END) is no secret by itself, and masking it shreds everything else.
+_MASKED_LINE = 8
 
 
 def clean(text: str) -> str:
@@ -40,20 +46,26 @@ def tail(data: bytes, limit: int) -> str:
     return clean(cut.decode("utf-8", "replace"))
 
 
-def relay(line: str) -> str:
-    """Return a service's line as it may be printed where workflow commands are parsed.
+def relay(text: str) -> str:
+    """Return a service's output as it may be printed where workflow commands are parsed.
 
-    Both command syntaxes are broken with a zero-width space: `::` at the start of a line, `##[` anywhere.
+    Both command syntaxes are broken with a zero-width space: `::` at the start of a line, `##[` anywhere. A lone CR ends
+    a line for the runner, so what follows one is a line of its own here too.
     """
-    safe = clean(line).replace("##[", "##\u200b[")
-    stripped = safe.lstrip()
-    return safe if not stripped.startswith("::") else safe.replace("::", ":\u200b:", 1)
+    return "\n".join(_relay_line(line) for line in clean(text).split("\n"))
+
+
+def _relay_line(line: str) -> str:
+    safe = line.replace("##[", "##\u200b[")
+    return safe.replace("::", ":\u200b:", 1) if safe.lstrip().startswith("::") else safe
 
 
 def markdown(text: str) -> str:
     """Return `text` as literal Markdown on one line: no markup, mention, autolink or table cell can come of it."""
     escaped = _MARKDOWN.sub(r"\\\1", " ".join(clean(text).split()))
-    return escaped.replace("\\@", "@\u200b").replace("\\#", "#\u200b").replace("www.", "www\u200b.").replace("\\<", "&lt;")
+    return (
+        escaped.replace("\\@", "@\u200b").replace("\\#", "#\u200b").replace("www.", "www\u200b.").replace("\\<", "&lt;")
+    )
 
 
 def code_span(text: str) -> str:
@@ -63,6 +75,14 @@ def code_span(text: str) -> str:
     fence = "`" * (longest + 1)
     padded = f" {flat} " if flat.startswith("`") or flat.endswith("`") or not flat else flat
     return f"{fence}{padded}{fence}"
+
+
+def code_block(text: str, language: str = "") -> str:
+    """Return `text` as a fenced Markdown block that nothing inside can close; ends with a newline."""
+    body = clean(text)
+    longest = max((len(run) for run in re.findall("`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{body.rstrip(chr(10))}\n{fence}\n"
 
 
 def command_data(text: str) -> str:
@@ -76,7 +96,8 @@ def command_property(text: str) -> str:
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` with every secret replaced by `***`, the longest first."""
-    for secret in sorted({s for s in secrets if s}, key=len, reverse=True):
+    """Return `text` with every secret and every long line of a secret replaced by `***`, the longest first."""
+    lines = {line for secret in secrets for line in secret.splitlines() if len(line.strip()) >= _MASKED_LINE}
+    for secret in sorted({s for s in secrets if s} | lines, key=len, reverse=True):
         text = text.replace(secret, _MASK)
     return text

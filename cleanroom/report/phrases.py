@@ -1,0 +1,99 @@
+"""The sentences that several reports share; plain text, made safe by whoever prints it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from cleanroom.canonical import Json
+from cleanroom.network.ports import Drop
+from cleanroom.report.model import Place
+from cleanroom.run.record import FaultRecord, RecoveryRecord
+from cleanroom.spec.source import NOWHERE, Position
+from cleanroom.validate.model import Finding
+
+_MS = 10**6
+_SECOND = 10**9
+
+
+def position(at: Position) -> str:
+    """Return `file:line:column`, or the empty string where there is no position."""
+    return "" if at == NOWHERE else str(at)
+
+
+def brief(finding: Finding) -> str:
+    """Return a finding in one sentence."""
+    return f"expected {finding.expected}, found {finding.found}"
+
+
+def describe_finding(finding: Finding) -> str:
+    """Return everything a finding says, over several lines."""
+    level = "" if finding.level == "error" else f" ({finding.level})"
+    lines = [f"{finding.rule}{level}: {brief(finding)}"]
+    lines += [f"  near miss: {miss}" for miss in finding.near_misses]
+    lines += [f"  spans: {', '.join(finding.span_ids)}"] if finding.span_ids else []
+    lines += [f"  what to do: {finding.remedy}"] if finding.remedy else []
+    return "\n".join(lines)
+
+
+def place_line(place: Place) -> str:
+    """Return a trouble with where it struck and what to do."""
+    trouble = place.trouble
+    at = f"{trouble.at}: " if trouble.at != NOWHERE else ""
+    where = f"{place.where}: " if place.where else ""
+    remedy = f"\n  what to do: {trouble.remedy}" if trouble.remedy else ""
+    return f"{at}{where}{trouble.message}{remedy}"
+
+
+def fault_state(fault: FaultRecord) -> str:
+    """Return how far a fault came, in one or two words."""
+    if not fault.drawn:
+        return "not drawn"
+    if not fault.injected:
+        return "not injected"
+    if not fault.verified:
+        return "not verified"
+    return "verified" if fault.reverted else "verified, not reverted"
+
+
+def fault_line(fault: FaultRecord) -> str:
+    """Return a fault in one line: what, whom, by what means, whether it bit, and its evidence."""
+    parts = [f"{fault.kind} on {', '.join(fault.targets) or 'nothing'}"]
+    parts += [f"by {fault.backend}"] if fault.backend else []
+    parts += [fault_state(fault)]
+    text = " ".join(parts[:2]) + ": " + parts[-1] if fault.backend else ": ".join(parts)
+    text += f" ({fault.reason})" if fault.reason else ""
+    text += f"; {facts(fault.evidence)}" if fault.evidence else ""
+    return text + (f"; {recovery(fault.recovery)}" if fault.recovery is not None else "")
+
+
+def recovery(record: RecoveryRecord) -> str:
+    """Return how a service came back."""
+    how = "recovered" if record.success else "did not recover"
+    return f"{how} by {record.strategy} in {record.duration_ns / _SECOND:.3f} s"
+
+
+def window(fault: FaultRecord) -> str:
+    """Return how long a fault was in place; a dash where it never was, and open where it never ended."""
+    start, end = fault.window
+    if not start:
+        return "-"
+    return f"{(end - start) / _MS:.0f} ms" if end else "never ended"
+
+
+def facts(evidence: Mapping[str, Json]) -> str:
+    """Return measured facts as `name=value, …`."""
+    return ", ".join(f"{name}={_fact(value)}" for name, value in evidence.items())
+
+
+def drop_line(service: str, drop: Drop) -> str:
+    """Return one attempt to get out."""
+    asked = f" (name {drop.name})" if drop.name else ""
+    port = f" port {drop.port}" if drop.port else ""
+    return f"{service} → {drop.destination} {drop.protocol}{port}{asked}, {drop.count} times"
+
+
+def _fact(value: Json) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
