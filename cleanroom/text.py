@@ -49,8 +49,8 @@ def tail(data: bytes, limit: int) -> str:
 def relay(text: str) -> str:
     """Return a service's output as it may be printed where workflow commands are parsed.
 
-    Both command syntaxes are broken with a zero-width space: `::` at the start of a line, `##[` anywhere. A lone CR ends
-    a line for the runner, so what follows one is a line of its own here too.
+    Both command syntaxes are broken with a zero-width space: `::` at the start of a line, `##[` anywhere. A lone CR
+    ends a line for the runner, so what follows one is a line of its own here too.
     """
     return "\n".join(_relay_line(line) for line in clean(text).split("\n"))
 

@@ -7,8 +7,9 @@ import math
 from collections.abc import Mapping
 
 from cleanroom.canonical import Json
-from cleanroom.network.ports import Drop, Proof
-from cleanroom.report.json_suite import cleanup_json, drop_json, position_json, suite_json
+from cleanroom.network.ports import Proof
+from cleanroom.report.egress import Attempt, attempts
+from cleanroom.report.json_suite import cleanup_json, position_json, suite_json
 from cleanroom.report.model import RunReport
 from cleanroom.spec.source import Problem
 from cleanroom.text import clean
@@ -47,7 +48,7 @@ def report_json(report: RunReport) -> dict[str, Json]:
         ],
         "problems": [_problem(problem) for problem in report.problems],
         "suites": [suite_json(pair) for pair in report.pairs],
-        "isolation": {"proof": _proof(session.proof), "egress": _egress(report)},
+        "isolation": {"proof": _proof(session.proof), "egress": [_attempt(attempt) for attempt in attempts(report)]},
         "cleanup": cleanup_json(session.cleanup),
         "engine": {
             "mode": session.engine_mode,
@@ -113,25 +114,14 @@ def _proof(proof: Proof | None) -> Json:
     }
 
 
-def _egress(report: RunReport) -> list[Json]:
-    """Every attempt to get out, with who made it, summed over iterations."""
-    found: dict[tuple[str, str, Drop], int] = {}
-    for pair in report.pairs:
-        for _, scenario in pair.scenarios():
-            names = {service.address: service.name for service in scenario.services}
-            for drop in scenario.egress:
-                anonymous = Drop(
-                    source="",
-                    destination=drop.destination,
-                    protocol=drop.protocol,
-                    port=drop.port,
-                    count=0,
-                    via=drop.via,
-                    name=drop.name,
-                )
-                key = (pair.name, names.get(drop.source, drop.source), anonymous)
-                found[key] = found.get(key, 0) + drop.count
-    return [
-        {"suite": suite, "service": service, **drop_json(drop), "source": service, "count": count}
-        for (suite, service, drop), count in found.items()
-    ]
+def _attempt(attempt: Attempt) -> dict[str, Json]:
+    return {
+        "suite": attempt.suite,
+        "service": attempt.service,
+        "destination": attempt.destination,
+        "protocol": attempt.protocol,
+        "port": attempt.port,
+        "via": attempt.via,
+        "name": attempt.name,
+        "count": attempt.count,
+    }

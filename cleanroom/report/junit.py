@@ -1,8 +1,8 @@
 """`junit.xml`: a suite per spec file, a case per check over all iterations.
 
 The cases are built with junit-xml, from cleaned text; properties of cases and times in a fixed format are ours, because
-junit-xml can express neither, and so is the serialisation, because its own breaks on some text. Two levels only, exactly one
-result per case, `file` and `line` on each case: what the readers of these files agree on.
+junit-xml can express neither, and so is the serialisation, because its own breaks on some text. Two levels only, exactly
+one result per case, `file` and `line` on each case: what the readers of these files agree on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -197,21 +197,7 @@ def _numbered(cases: Iterable[JUnitCase]) -> Iterable[JUnitCase]:
     for case in cases:
         seen[case.classname, case.name] += 1
         number = seen[case.classname, case.name]
-        yield case if number == 1 else _renamed(case, f"{case.name} ({number})")
-
-
-def _renamed(case: JUnitCase, name: str) -> JUnitCase:
-    return JUnitCase(
-        name=name,
-        classname=case.classname,
-        at=case.at,
-        result=case.result,
-        kind=case.kind,
-        message=case.message,
-        body=case.body,
-        note=case.note,
-        properties=case.properties,
-    )
+        yield case if number == 1 else replace(case, name=f"{case.name} ({number})")
 
 
 def _outside(code: int, text: str, at: Position, classname: str = "cleanroom") -> JUnitCase:

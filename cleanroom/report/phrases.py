@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 
 from cleanroom.canonical import Json
-from cleanroom.network.ports import Drop
 from cleanroom.report.model import Place
 from cleanroom.run.record import FaultRecord, RecoveryRecord
 from cleanroom.spec.source import NOWHERE, Position
@@ -58,10 +57,8 @@ def fault_state(fault: FaultRecord) -> str:
 
 def fault_line(fault: FaultRecord) -> str:
     """Return a fault in one line: what, whom, by what means, whether it bit, and its evidence."""
-    parts = [f"{fault.kind} on {', '.join(fault.targets) or 'nothing'}"]
-    parts += [f"by {fault.backend}"] if fault.backend else []
-    parts += [fault_state(fault)]
-    text = " ".join(parts[:2]) + ": " + parts[-1] if fault.backend else ": ".join(parts)
+    backend = f" by {fault.backend}" if fault.backend else ""
+    text = f"{fault.kind} on {', '.join(fault.targets) or 'nothing'}{backend}: {fault_state(fault)}"
     text += f" ({fault.reason})" if fault.reason else ""
     text += f"; {facts(fault.evidence)}" if fault.evidence else ""
     return text + (f"; {recovery(fault.recovery)}" if fault.recovery is not None else "")
@@ -84,13 +81,6 @@ def window(fault: FaultRecord) -> str:
 def facts(evidence: Mapping[str, Json]) -> str:
     """Return measured facts as `name=value, …`."""
     return ", ".join(f"{name}={_fact(value)}" for name, value in evidence.items())
-
-
-def drop_line(service: str, drop: Drop) -> str:
-    """Return one attempt to get out."""
-    asked = f" (name {drop.name})" if drop.name else ""
-    port = f" port {drop.port}" if drop.port else ""
-    return f"{service} → {drop.destination} {drop.protocol}{port}{asked}, {drop.count} times"
 
 
 def _fact(value: Json) -> str:
