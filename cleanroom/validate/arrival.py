@@ -12,7 +12,7 @@ from cleanroom.validate.scene import Scene
 
 
 def judge_arrival(scene: Scene, scenario: Scenario, record: ScenarioRecord) -> tuple[Check, ...]:
-    """Return the checks that hold for every scenario: genuine, decodable and timely telemetry, nothing out, nothing left."""
+    """Return the checks of every scenario: genuine, decodable and timely telemetry, nothing out, nothing left."""
     return (
         _forged(scene, scenario),
         _decode(scene, scenario),
@@ -23,13 +23,13 @@ def judge_arrival(scene: Scene, scenario: Scenario, record: ScenarioRecord) -> t
 
 
 def _forged(scene: Scene, scenario: Scenario) -> Check:
-    findings = ()
+    findings: tuple[Finding, ...] = ()
     if scene.forged:
         findings = (
             Finding(
                 rule="telemetry.forged",
                 at=scenario.at,
-                expected=f"no service span whose name begins with {RESERVED_PREFIX} or that has the id of a runner's span",
+                expected=f"no service span named {RESERVED_PREFIX}…, and none with the id of a runner's span",
                 found=f"{wording.plural(len(scene.forged), 'forged span')}: "
                 + wording.listing(wording.label(span) for span in scene.forged),
                 span_ids=wording.ids(scene.forged),
@@ -40,7 +40,7 @@ def _forged(scene: Scene, scenario: Scenario) -> Check:
 
 
 def _decode(scene: Scene, scenario: Scenario) -> Check:
-    findings = ()
+    findings: tuple[Finding, ...] = ()
     if scene.malformed:
         findings = (
             Finding(
@@ -65,7 +65,7 @@ def _late(scenario: Scenario, record: ScenarioRecord) -> Check:
 
 
 def _egress(scenario: Scenario, record: ScenarioRecord) -> tuple[Check, ...]:
-    """A spec that is silent about egress still hears of attempts; they were dropped, so a warning is enough."""
+    """Tell a spec that is silent about egress of attempts all the same; they were dropped, so a warning is enough."""
     stated = scenario.expect.hermeticity if scenario.expect is not None else None
     if stated is not None and stated.egress_none:
         return ()

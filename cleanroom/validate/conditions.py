@@ -111,7 +111,9 @@ def ancestor_breach(scene: Scene, pattern: Pattern, span: Span) -> str:
     ancestors = scene.ancestors(span)
     if any(names(pattern, a) for a in ancestors):
         return ""
-    return "the ancestors are " + ", ".join(f'"{a.name}"' for a in ancestors[:5]) if ancestors else "no ancestor arrived"
+    if not ancestors:
+        return "no ancestor arrived"
+    return "the ancestors are " + ", ".join(f'"{a.name}"' for a in ancestors[:5])
 
 
 def _root_breach(scene: Scene, span: Span, *, wanted: bool) -> str:

@@ -70,7 +70,7 @@ def _findings(scene: Scene, wanted: CountExpectation) -> tuple[Finding, ...]:
 
 
 def _most_common(population: tuple[Span, ...], wanted: CountExpectation) -> tuple[str, ...]:
-    """The keys that there are, most frequent first."""
+    """Return the keys that there are, most frequent first."""
     if not wanted.what.startswith("by_"):
         return ()
     keys = {"by_name": lambda s: s.name, "by_service": lambda s: s.service, "by_kind": lambda s: s.kind.value}

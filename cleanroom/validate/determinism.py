@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cleanroom.spec.suite import Determinism
-from cleanroom.trace.divergence import Divergence
-from cleanroom.trace.normalise import NormalisedTrace, first_divergence
+from cleanroom.trace.divergence import Divergence, first_divergence
+from cleanroom.trace.normalise import NormalisedTrace
 from cleanroom.validate.model import Check, Finding, IterationDigests
 
 NAME = "the iterations are identical"
@@ -24,21 +24,19 @@ class Run:
     """(where, what) → value, in order: every step outcome and every verdict, which the outcome digest is made of."""
 
 
-def judge_determinism(
-    wanted: Determinism, runs: Sequence[Run], planned: int
-) -> tuple[Check | None, Divergence | None]:
+def judge_determinism(wanted: Determinism, runs: Sequence[Run], planned: int) -> tuple[Check | None, Divergence | None]:
     """Return the check and, where the iterations differ, the first divergence.
 
-    No check where there is nothing to compare by the spec: one iteration planned, or `identical: false`. Iterations that
-    ended in trouble have no digest; fewer than `planned` of them to compare is inconclusive, unless those that are differ.
+    No check where there is nothing to compare by the spec: one iteration planned, or `identical: false`. Iterations
+    that ended in trouble have no digest; fewer than `planned` to compare is inconclusive, unless those differ.
     """
     if planned == 1 or not wanted.identical:
         return None, None
-    divergence = _first(runs)
     rule_sets = {run.digests.rule_set for run in runs}
     if len(rule_sets) > 1:
         why = f"digests under different rule sets cannot be compared: {', '.join(sorted(rule_sets))}"
         return _check(wanted, inconclusive=why), None
+    divergence = _first(runs)
     if divergence is not None:
         return _check(wanted, finding=_finding(wanted, runs, divergence)), divergence
     if len(runs) < planned:
@@ -47,17 +45,14 @@ def judge_determinism(
 
 
 def _first(runs: Sequence[Run]) -> Divergence | None:
-    """The first iteration that differs from the first one, and where; the trace is looked at before the outcome."""
-    for run in runs[1:]:
-        left = runs[0]
-        if run.digests.digest == left.digests.digest:
-            continue
-        if run.digests.trace != left.digests.trace:
-            found = first_divergence(((left.index, left.trace), (run.index, run.trace)))
-            if found is not None:
-                return found
-        return _of_facts(left, run)
-    return None
+    """Where the first iteration that differs parts from the first one; traces are looked at before outcomes."""
+    differing = [run for run in runs[1:] if run.digests.digest != runs[0].digests.digest]
+    if not differing:
+        return None
+    found = first_divergence(tuple(run.trace for run in runs))
+    if found is not None:
+        return replace(found, left=runs[found.left].index, right=runs[found.right].index)
+    return _of_facts(runs[0], differing[0])
 
 
 def _of_facts(left: Run, right: Run) -> Divergence:
@@ -91,7 +86,8 @@ def _finding(wanted: Determinism, runs: Sequence[Run], divergence: Divergence) -
     for run in runs:
         groups.setdefault(run.digests.digest, []).append(run.index + 1)
     which = "; ".join(
-        f"{digest[:19]}… in iteration {', '.join(str(number) for number in numbers)}" for digest, numbers in groups.items()
+        f"{digest[:19]}… in iteration {', '.join(str(number) for number in numbers)}"
+        for digest, numbers in groups.items()
     )
     at = f"{divergence.path}" + (f", {divergence.attribute}" if divergence.attribute else "")
     difference = (

@@ -14,7 +14,7 @@ def is_number(operand: Operand) -> bool:
 
 
 def pins_zero(comparator: Comparator) -> bool:
-    """Whether a count that satisfies `comparator` can only be 0: `0`, `{lte: 0}`, `{lt: 1}`, `{in: [0]}`, `{between: [0, 0]}`."""
+    """Whether a count that satisfies `comparator` can only be 0: `0`, `{lte: 0}`, `{lt: 1}` or `{in: [0]}`."""
     return allows_zero(comparator) and any(_only_zero(name, operand) for name, operand in comparator.tests)
 
 

@@ -44,7 +44,7 @@ def _judge_one(occurrence: Occurrence) -> tuple[Check, ...]:
 
 
 def _reversal(record: FaultRecord, name: str, effect: Check) -> Check:
-    findings = ()
+    findings: tuple[Finding, ...] = ()
     if not record.reverted:
         findings = (
             Finding(
@@ -61,7 +61,7 @@ def _recovery(record: FaultRecord, name: str, effect: Check) -> tuple[Check, ...
     recovery = record.recovery
     if recovery is None:
         return ()
-    findings = ()
+    findings: tuple[Finding, ...] = ()
     if not recovery.success:
         findings = (
             Finding(

@@ -1,8 +1,8 @@
-"""`expect.hermeticity`: egress from the network's record, leaks from inventories, the rest from spans (spec.md section 6)."""
+"""`expect.hermeticity`: egress by the network's record, leaks by inventories, the rest by spans (spec.md section 6)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 from cleanroom.network.ports import Drop
@@ -10,7 +10,7 @@ from cleanroom.run.record import CleanupRecord, ScenarioRecord
 from cleanroom.spec.comparator import describe
 from cleanroom.spec.expect import HermeticityExpectation, Level
 from cleanroom.spec.source import NOWHERE, Position
-from cleanroom.trace.model import Resource, Span
+from cleanroom.trace.model import Attributes, Resource, Span
 from cleanroom.validate import wording
 from cleanroom.validate.conditions import all_breach
 from cleanroom.validate.evidence import remedy
@@ -53,7 +53,7 @@ def egress_findings(records: Iterable[ScenarioRecord], rule: str, level: Level, 
             expected="no attempt to reach anything outside the environment",
             found=f"{who} tried to reach "
             + wording.listing(f"{place} ({wording.plural(count, 'time')})" for place, count in sorted(places.items())),
-            remedy="nothing left the network; remove the call, or give the service what it asks for inside the environment",
+            remedy="nothing left the network; remove the call, or give the service what it wants inside",
         )
         for who, places in sorted(attempts.items())
     )
@@ -140,15 +140,14 @@ def _resource(spans: tuple[Span, ...], wanted: HermeticityExpectation) -> tuple[
 
 
 def _forbidden(spans: tuple[Span, ...], wanted: HermeticityExpectation) -> tuple[Finding, ...]:
-    def hits(attributes: Mapping[str, object]) -> set[str]:
+    def hits(attributes: Attributes) -> set[str]:
         globs = wanted.forbid_attributes
         return {key for key in attributes if any(key == glob or fnmatchcase(key, glob) for glob in globs)}
 
     broken: list[tuple[Span, list[str]]] = []
     for span in spans:
-        keys = hits(span.attributes)
-        for part in (*span.events, *span.links):
-            keys |= hits(part.attributes)
+        parts = (span.attributes, *(e.attributes for e in span.events), *(li.attributes for li in span.links))
+        keys = {key for attributes in parts for key in hits(attributes)}
         if keys:
             broken.append((span, sorted(keys)))
     if not broken:

@@ -82,7 +82,8 @@ def conclude_suite(record: SuiteRecord, judged: Sequence[JudgedIteration]) -> Su
     """Draw the suite's verdict from its judged iterations, in order of index."""
     plan = record.plan
     runs = tuple(j.run for j in judged if j.run is not None)
-    troubles = tuple(([record.trouble] if record.trouble is not None else []) + [t for j in judged for t in j.troubles])
+    own = (record.trouble,) if record.trouble is not None else ()
+    troubles = (*own, *(t for j in judged for t in j.troubles))
     check, divergence = judge_determinism(plan.suite.determinism, runs, plan.iterations)
     # Each iteration must have evidence of its own: one that judged nothing is not covered by the others.
     codes = [code_of_checks(c for _, c in all_checks(j.verdict)) for j in judged] or [ExitCode.INCONCLUSIVE]
@@ -106,7 +107,7 @@ def conclude_suite(record: SuiteRecord, judged: Sequence[JudgedIteration]) -> Su
 def judge_session(record: SessionRecord, suites: Sequence[SuiteVerdict] | None = None) -> RunVerdict:
     """Judge a whole run; `suites` are the verdicts where the caller has drawn them already.
 
-    A run of no suite is inconclusive, and a run whose isolation was not proven is engine trouble: neither is ever a pass.
+    A run of no suite is inconclusive, and a run whose isolation is unproven is engine trouble, never a pass.
     """
     verdicts = tuple(suites) if suites is not None else tuple(judge_suite(suite) for suite in record.suites)
     codes = [suite.exit_code for suite in verdicts]
@@ -123,7 +124,7 @@ def judge_session(record: SessionRecord, suites: Sequence[SuiteVerdict] | None =
 
 
 def session_troubles(record: SessionRecord) -> tuple[Trouble, ...]:
-    """Return what went wrong outside the suites: trouble, an interruption, isolation without proof, things left behind."""
+    """Return what went wrong outside the suites: trouble, interruption, isolation without proof, leftovers."""
     found = [record.trouble] if record.trouble is not None else []
     if record.interrupted:
         found.append(Trouble(exit_code=ExitCode.INTERRUPTED, message="the run was asked to stop"))
@@ -132,8 +133,8 @@ def session_troubles(record: SessionRecord) -> tuple[Trouble, ...]:
         message = "services ran, and there is no proof that their network was isolated"
         found.append(Trouble(exit_code=ExitCode.ENGINE, message=message))
     elif record.proof is not None and record.proof.ways_out:
-        open_ones = wording.listing(f"{v.protocol} {v.destination} port {v.port}" for v in record.proof.vectors if v.open)
-        message = f"the network was not isolated: {wording.plural(record.proof.ways_out, 'way')} out ({open_ones})"
+        ways = wording.listing(f"{v.protocol} {v.destination} port {v.port}" for v in record.proof.vectors if v.open)
+        message = f"the network was not isolated: {wording.plural(record.proof.ways_out, 'way')} out ({ways})"
         found.append(Trouble(exit_code=ExitCode.ENGINE, message=message))
     if not record.cleanup.success:
         message = f"the run left behind: {wording.listing(left_behind(record.cleanup))}"
@@ -142,12 +143,13 @@ def session_troubles(record: SessionRecord) -> tuple[Trouble, ...]:
 
 
 def _stayed(record: ScenarioRecord) -> Trouble:
-    faults = wording.listing(f"{f.id} ({f.kind}){f': {f.reason}' if f.reason else ''}" for f in unreverted(record.faults))
+    stuck = unreverted(record.faults)
+    faults = wording.listing(f"{f.id} ({f.kind}){f': {f.reason}' if f.reason else ''}" for f in stuck)
     return Trouble(
         exit_code=ExitCode.ENGINE,
         message=f"scenario {record.name}: not taken back: {faults}",
         remedy="what was measured after this fault cannot be trusted; `cleanroom doctor` says what this machine can do",
-        at=unreverted(record.faults)[0].at,
+        at=stuck[0].at,
     )
 
 
@@ -173,9 +175,10 @@ def _why_inconclusive(plan: Plan, judged: Sequence[JudgedIteration]) -> str:
 
 
 def _run_digest(suites: Sequence[SuiteVerdict]) -> str:
-    """The suite's digest for one suite, a digest over all of them by file for several; empty where one has none."""
+    """Return the digest of a single suite, one over all by file for several; empty where one has none."""
     if not suites or not all(suite.digest for suite in suites):
         return ""
     if len(suites) == 1:
         return suites[0].digest
-    return digest([{"file": s.file, "name": s.name, "digest": s.digest} for s in sorted(suites, key=lambda s: (s.file, s.name))])
+    ordered = sorted(suites, key=lambda s: (s.file, s.name, s.digest))
+    return digest([{"file": s.file, "name": s.name, "digest": s.digest} for s in ordered])

@@ -108,4 +108,4 @@ class RunVerdict:
     suites: tuple[SuiteVerdict, ...] = ()
     digest: str = ""
     counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """passed, failed, inconclusive: numbers of checks summed over suites, each check counted once over all iterations."""
+    """passed, failed, inconclusive: numbers of checks over all suites, each counted once over all iterations."""

@@ -58,7 +58,7 @@ def absent(scenario: Scenario, why: str) -> ScenarioVerdict:
 
 
 def _with_leave(check: Check, leave: str) -> Check:
-    """The scenario's own `allow_inconclusive` reason goes on every check that could not be judged."""
+    """Put the scenario's own `allow_inconclusive` reason on a check that could not be judged."""
     return replace(check, allowed=check.allowed or leave) if check.inconclusive and leave else check
 
 

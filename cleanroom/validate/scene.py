@@ -57,12 +57,12 @@ class Scene:
         return {(s.trace_id, s.span_id): s for s in self.runner_spans}
 
     def parent(self, span: Span) -> Span | None:
-        """The parent over both populations; the runner's own span wins over a forged one of the same id."""
+        """Return the parent over both populations; the runner's own span wins over a forged one of the same id."""
         own = self._runner_by_id.get((span.trace_id, span.parent_id)) if span.parent_id else None
         return own or self.trace.parent(span)
 
     def ancestors(self, span: Span) -> tuple[Span, ...]:
-        """All ancestors, nearest first; ends at a cycle."""
+        """Return all ancestors, nearest first; ends at a cycle."""
         found: list[Span] = []
         seen = {(span.trace_id, span.span_id)}
         current = self.parent(span)
@@ -90,8 +90,8 @@ class _Decoded:
 def build_scenes(plan: Plan, iteration: IterationRecord) -> Scenes:
     """Decode everything that arrived in `iteration` once and return its scenes.
 
-    A scenario's trace is what its environment sent, the runner's spans at and under its `cleanroom.scenario` span, and the
-    iteration's root (spec.md section 4). In a shared environment the scenario among a span's ancestors decides, else the time.
+    A scenario's trace is what its environment sent, the runner's spans at and under its `cleanroom.scenario` span, and
+    the iteration's root (spec.md section 4). In a shared environment a span's ancestors decide, else the time.
     """
     runner = _decode(iteration.runner_payloads)
     shared = plan.suite.environment == "suite"
@@ -163,7 +163,7 @@ def _distinct(payloads: Iterable[Payload]) -> tuple[Payload, ...]:
 
 
 def _under(record: ScenarioRecord, runner: tuple[Span, ...]) -> tuple[Span, ...]:
-    """The scenario's own span and everything of the runner's below it."""
+    """Return the scenario's own span and everything of the runner's below it."""
     own = Trace.of(runner)
     top = own.by_id.get((record.trace_id, record.span_id))
     found: dict[SpanId, Span] = {}
@@ -179,7 +179,7 @@ def _under(record: ScenarioRecord, runner: tuple[Span, ...]) -> tuple[Span, ...]
 def _assign(
     spans: tuple[Span, ...], runner: tuple[Span, ...], records: tuple[ScenarioRecord, ...]
 ) -> tuple[tuple[Span, ...], ...]:
-    """Divide the spans of a shared environment among its scenarios: by ancestor, else by who ran when the span started."""
+    """Divide the spans of a shared environment among its scenarios: by ancestor, else by who ran when one started."""
     owners = [{(s.trace_id, s.span_id) for s in _under(record, runner)} for record in records]
     tops = {(s.trace_id, s.span_id): s for s in runner}
     starts = [

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
+from functools import partial
 
-from cleanroom.spec.comparator import describe, judge
+from cleanroom.spec.comparator import Comparator, describe, judge
 from cleanroom.spec.expect import Pattern, SpanExpectation
 from cleanroom.trace.model import Origin, Span
 from cleanroom.validate.occurrence import FaultState, Window
@@ -38,7 +39,7 @@ class Selection:
 
 
 def matches(pattern: Pattern, text: str) -> bool:
-    """Whether `text` is what `pattern` names: a glob (case counts), its exact text, or a regular expression found in it."""
+    """Whether `pattern` names `text`: a glob (case counts), its exact text, or a regular expression found in it."""
     if pattern.regex:
         return re.search(pattern.text, text) is not None
     return text == pattern.text or fnmatchcase(text, pattern.text)
@@ -62,9 +63,7 @@ def select(scene: Scene, expectation: SpanExpectation) -> Selection:
     for fault_id in (expectation.during, expectation.before, expectation.after):
         state = scene.faults.get(fault_id, FaultState(unusable=f"no fault {fault_id} was planned"))
         if fault_id and state.unusable:
-            return Selection(
-                population=population, of_runner=of_runner, unusable=state.unusable, allowed=state.allowed
-            )
+            return Selection(population=population, of_runner=of_runner, unusable=state.unusable, allowed=state.allowed)
     wanted = selectors(scene, expectation)
     spans = tuple(span for span in population if all(s.keeps(span) for s in wanted))
     return Selection(spans=spans, population=population, of_runner=of_runner)
@@ -83,13 +82,12 @@ def selectors(scene: Scene, expectation: SpanExpectation) -> tuple[Selector, ...
     if scope is not None:
         found.append(Selector(f"scope {scope}", lambda s: matches(scope, s.scope.name)))
     for key, comparator in sorted(expectation.where.items()):
-        found.append(
-            Selector(
-                f"where {key} {describe(comparator)}",
-                lambda s, k=key, c=comparator: judge(c, s.attributes.get(k), present=k in s.attributes).holds,
-            )
-        )
+        found.append(Selector(f"where {key} {describe(comparator)}", partial(_where, key, comparator)))
     return (*found, *_in_time(scene, expectation))
+
+
+def _where(key: str, comparator: Comparator, span: Span) -> bool:
+    return judge(comparator, span.attributes.get(key), present=key in span.attributes).holds
 
 
 def _in_time(scene: Scene, expectation: SpanExpectation) -> tuple[Selector, ...]:
@@ -108,9 +106,7 @@ def _in_time(scene: Scene, expectation: SpanExpectation) -> tuple[Selector, ...]
     if expectation.after:
         ends = [w[1] for w in windows(expectation.after)]
         last = max(ends) if ends and all(ends) else None
-        found.append(
-            Selector(f"after {expectation.after}", lambda s: last is not None and s.start_ns >= last)
-        )
+        found.append(Selector(f"after {expectation.after}", lambda s: last is not None and s.start_ns >= last))
     return tuple(found)
 
 
@@ -120,7 +116,7 @@ def _overlaps(span: Span, window: Window) -> bool:
 
 
 def narrowing(scene: Scene, expectation: SpanExpectation, selection: Selection) -> str:
-    """Return how the selectors narrowed the population, e.g. `of 12 service spans, name GET* kept 3, service api kept 0`."""
+    """Return how the selectors narrowed the population: `of 12 service spans, name GET* kept 3, service api kept 0`."""
     whose = "runner span" if selection.of_runner else "service span"
     left = selection.population
     if not left:
@@ -147,6 +143,7 @@ def near_misses(scene: Scene, expectation: SpanExpectation, selection: Selection
     fewest = sorted(groups, key=lambda key: (len(key[3]), key))[:MAX_COMPARED]
     ranked = sorted(fewest, key=lambda key: (len(key[3]), -SequenceMatcher(None, text, key[0]).ratio(), key))
     return tuple(
-        f'{plural(groups[key], "span")} "{key[0]}" (service {key[1] or "unknown"}, {key[2]}): lost by {", ".join(key[3])}'
+        f'{plural(groups[key], "span")} "{name}" (service {service or "unknown"}, {kind}): lost by {", ".join(lost_by)}'
         for key in ranked[:MAX_EXAMPLES]
+        for name, service, kind, lost_by in (key,)
     )

@@ -25,8 +25,8 @@ MAX_ENVIRONMENTS = 64
 def holds_so_far(expect: Expect, payloads: Sequence[Payload]) -> bool:
     """Whether every positive expectation of `expect` on service spans holds on what has arrived.
 
-    Positive is what more spans can make true: a count that 0 does not satisfy, an edge, a status of something, a parent, an
-    ancestor, `some`. What only the runner's spans, fault windows or the end of the run can show is not waited for.
+    Positive is what more spans can make true: a count that 0 does not satisfy, an edge, a status of something, a
+    parent, an ancestor, `some`. What only the runner's spans or the end of the run can show is not waited for.
     """
     return _holds(expect, decode_service_spans(payloads))
 

@@ -101,6 +101,4 @@ def _some(expectation: SpanExpectation, stated: tuple[Condition, ...], spans: tu
 
 def _check(expectation: SpanExpectation, rule: str, findings: tuple[Finding, ...]) -> Check:
     subject = expectation.id or wording.selectors(expectation)
-    return Check(
-        rule=rule, name=f"spans {subject} {rule.removeprefix('spans.')}", at=expectation.at, findings=findings
-    )
+    return Check(rule=rule, name=f"spans {subject} {rule.removeprefix('spans.')}", at=expectation.at, findings=findings)

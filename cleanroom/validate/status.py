@@ -14,7 +14,7 @@ from cleanroom.validate.select import named, near_misses, select
 
 
 def judge_status(scene: Scene, expectations: Iterable[StatusExpectation]) -> tuple[Check, ...]:
-    """Judge `status.all` and every entry of `status.by_name`; the status of no span at all is no evidence and breaks."""
+    """Judge `status.all` and every entry of `status.by_name`; the status of no span at all breaks."""
     return tuple(_judge_one(scene, wanted) for wanted in expectations)
 
 

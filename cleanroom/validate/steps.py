@@ -69,9 +69,7 @@ def _findings(found: StepRecord, at: Position) -> tuple[Finding, ...]:
             )
             for breach in found.breaches
         )
-    return (
-        Finding(rule="step.failed", at=at, expected=f'step "{found.name}" passes', found=_reason(found)),
-    )
+    return (Finding(rule="step.failed", at=at, expected=f'step "{found.name}" passes', found=_reason(found)),)
 
 
 def _missing(step: Step, record: ScenarioRecord, failed_before: str) -> Check:

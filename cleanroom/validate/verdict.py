@@ -57,7 +57,7 @@ def is_open(check: Check) -> bool:
 
 
 def is_evidence(check: Check) -> bool:
-    """Whether the check says something of the system under test: it was judged, it comes from the spec, it is no fault's."""
+    """Whether the check says something of the system under test: judged, from the spec, and not of a fault."""
     unsaid = check.rule in ALWAYS or check.rule == "step.skipped" or check.rule.startswith("fault.")
     return not unsaid and not check.inconclusive
 
@@ -103,6 +103,5 @@ def figures(suites: Iterable[SuiteVerdict]) -> Mapping[str, int]:
             if key not in found or rank[word] > rank[found[key]]:
                 found[key] = word
     words = list(found.values())
-    return MappingProxyType(
-        {name: words.count(word) for name, word in (("passed", "pass"), ("failed", "fail"), ("inconclusive", "inconclusive"))}
-    )
+    passed, failed = words.count("pass"), words.count("fail")
+    return MappingProxyType({"passed": passed, "failed": failed, "inconclusive": words.count("inconclusive")})

@@ -152,7 +152,9 @@ def record(name: str = "order", outcome: str = "passed", **kw: Any) -> ScenarioR
     """A scenario that went well: step `place` passed, service api at 10.213.0.10, clean teardown, span id 2."""
     defaults: dict[str, Any] = {
         "steps": (step("place"),),
-        "services": (ServiceRecord(name="api", image="api:1", address="10.213.0.10", container="clr-x", hostname="api"),),
+        "services": (
+            ServiceRecord(name="api", image="api:1", address="10.213.0.10", container="clr-x", hostname="api"),
+        ),
         "cleanup": CLEAN,
         "trace_id": TRACE,
         "span_id": sid(2),
@@ -161,7 +163,11 @@ def record(name: str = "order", outcome: str = "passed", **kw: Any) -> ScenarioR
 
 
 def fault(fault_id: str = "slow", **kw: Any) -> Fault:
-    defaults: dict[str, Any] = {"kind": "network.latency", "target": Target(service="api"), "moment": AtOffset(Duration(0))}
+    defaults: dict[str, Any] = {
+        "kind": "network.latency",
+        "target": Target(service="api"),
+        "moment": AtOffset(offset=Duration(0)),
+    }
     return Fault(id=fault_id, at=AT, **{**defaults, **kw})
 
 
@@ -174,7 +180,8 @@ def event(of: Fault, occurrence: int = 0, *, drawn: bool = True, scenario: str =
 def bitten(of: Fault, occurrence: int = 0, **kw: Any) -> FaultRecord:
     """A fault that was injected, verified and reverted between 2 s and 3 s."""
     defaults: dict[str, Any] = {
-        "targets": ("api",), "injected": True, "verified": True, "reverted": True, "window": (2 * SEC, 3 * SEC), "at": AT
+        "targets": ("api",), "injected": True, "verified": True, "reverted": True, "at": AT,
+        "window": (2 * SEC, 3 * SEC),
     }  # fmt: skip
     return FaultRecord(id=of.id, kind=of.kind, occurrence=occurrence, **{**defaults, **kw})
 
@@ -215,7 +222,9 @@ def runner_spans(*extra: Span) -> tuple[Span, ...]:
     )
 
 
-def iteration(index: int = 0, *records: ScenarioRecord, runner: tuple[Span, ...] | None = None, **kw: Any) -> IterationRecord:
+def iteration(
+    index: int = 0, *records: ScenarioRecord, runner: tuple[Span, ...] | None = None, **kw: Any
+) -> IterationRecord:
     own_spans = runner_spans() if runner is None else runner
     return IterationRecord(
         index=index, slot=0, scenarios=records or (record(payloads=(otlp(served()),)),),
@@ -232,11 +241,11 @@ def expecting(*spans: SpanExpectation, **kw: Any) -> Expect:
     return Expect(spans=spans, at=AT, **kw)
 
 
-PROOF = Proof(vectors=(Vector(protocol="tcp", destination="198.51.100.1", port=80, open=False, detail="timed out"),), dropped=1)
+PROOF = Proof(
+    vectors=(Vector(protocol="tcp", destination="198.51.100.1", port=80, open=False, detail="timed out"),), dropped=1
+)
 
 
 def session(*suites: SuiteRecord, **kw: Any) -> SessionRecord:
     kw.setdefault("proof", PROOF)
     return SessionRecord(suites=suites, **kw)
-
-

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from cleanroom.quantity import Duration
 from cleanroom.run.record import RecoveryRecord
 from cleanroom.spec.fault import Repeat
-from cleanroom.quantity import Duration
 from cleanroom.validate.faults import judge_faults, unreverted
 from cleanroom.validate.occurrence import merged, occurrences, states
 from tests.unit.validate.builders import SEC, bitten, event, fault, findings, rules

@@ -45,9 +45,7 @@ def test_a_broken_edge_says_what_the_parents_are():
     (found,) = findings(judge_edges(SCENE, (edge("POST *", "INSERT items"),)))
 
     assert found.found.startswith('1 span "POST *", 1 span "INSERT items"')
-    assert found.near_misses == (
-        f'"INSERT items" (service db, client, {sid(12)}): the parent is "INSERT orders"',
-    )
+    assert found.near_misses == (f'"INSERT items" (service db, client, {sid(12)}): the parent is "INSERT orders"',)
     assert not found.telemetry_missing
 
 
@@ -74,7 +72,9 @@ def test_a_figure_of_nothing_names_what_there_is():
     assert found.near_misses == ('2 spans of service "db"', '1 span of service "api"')
 
 
-@pytest.mark.parametrize(("name", "comparator"), [(None, cmp(ne="unset")), ("POST *", eq("ok")), ("cleanroom.*", eq("ok"))])
+@pytest.mark.parametrize(
+    ("name", "comparator"), [(None, cmp(ne="unset")), ("POST *", eq("ok")), ("cleanroom.*", eq("ok"))]
+)
 def test_statuses_that_hold(name, comparator):
     assert rules(judge_status(SCENE, (status(name, comparator),))) == []
 

@@ -30,7 +30,11 @@ def test_no_attempt_to_get_out_holds():
 
 
 def test_an_attempt_to_get_out_names_the_service_the_place_and_how_often():
-    drops = (out(), out(count=2), out(destination="203.0.113.9", protocol="udp", port=53, via="resolver", name="a.example"))
+    drops = (
+        out(),
+        out(count=2),
+        out(destination="203.0.113.9", protocol="udp", port=53, via="resolver", name="a.example"),
+    )
 
     (found,) = findings(judged(scene(scenarios=(record(egress=drops),)), egress_none=True))
 

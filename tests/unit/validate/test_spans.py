@@ -23,7 +23,9 @@ REQUEST = span(
     start=10 * SEC,
     end=10 * SEC + 50_000_000,
 )
-INSERT = span(11, "INSERT orders", parent=10, service="db", kind="client", scope="psycopg", start=10 * SEC, end=11 * SEC)
+INSERT = span(
+    11, "INSERT orders", parent=10, service="db", kind="client", scope="psycopg", start=10 * SEC, end=11 * SEC
+)
 SCENE = scene(STEP, REQUEST, INSERT)
 
 HOLDS = {
@@ -44,7 +46,7 @@ HOLDS = {
         "POST *",
         attributes=AttributeConditions(
             all={"http.response.status_code": cmp(lt=500)},
-            any={"cached": eq(True), "http.response.status_code": eq(201)},
+            any={"cached": eq(value=True), "http.response.status_code": eq(201)},
             none=("password*",),
         ),
     ),
@@ -63,8 +65,8 @@ BREAKS = {
         want("POST *", service="db"),
         want("INSERT *", kind="server"),
         want("POST *", scope="psycopg"),
-        want("POST *", where={"cached": eq(True)}),
-        want("POST *", where={"missing": eq(True)}),
+        want("POST *", where={"cached": eq(value=True)}),
+        want("POST *", where={"missing": eq(value=True)}),
         want("POST *", count=eq(0)),
         want("POST *", count=eq(2)),
         want(Pattern("^cleanroom", regex=True)),
@@ -76,7 +78,7 @@ BREAKS = {
     "spans.attributes": (
         want("POST *", attributes=AttributeConditions(all={"http.response.status_code": eq(200)})),
         want("POST *", attributes=AttributeConditions(all={"absent": eq(200)})),
-        want("POST *", attributes=AttributeConditions(any={"cached": eq(True), "fresh": eq(True)})),
+        want("POST *", attributes=AttributeConditions(any={"cached": eq(value=True), "fresh": eq(value=True)})),
         want("POST *", attributes=AttributeConditions(none=("cach*",))),
     ),
     "spans.resource": (want("POST *", resource={"deployment.environment.name": eq("prod")}),),

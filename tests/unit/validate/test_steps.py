@@ -26,7 +26,8 @@ def test_steps_that_passed_are_checks_that_hold():
 
 
 @pytest.mark.parametrize(
-    "what", ["exit_code", "stdout", "stderr", "status", "headers.x", "body", "json.items[0].id", "error_type", "duration"]
+    "what",
+    ["exit_code", "stdout", "stderr", "status", "headers.x", "body", "json.items[0].id", "error_type", "duration"],
 )
 def test_a_breach_is_a_finding_at_its_own_place(what):
     there = Position("shop.cleanroom.yaml", 20, 9)
