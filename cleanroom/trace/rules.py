@@ -39,7 +39,9 @@ RULES = (
     Rule("addresses", 1, "Addresses, host names, container names and container ids become roles such as <db>."),
     Rule("ephemeral-ports", 1, "Client ports are removed; a port above 32767 behind a role becomes <port>."),
     Rule(
-        "instances", 1, "What names one process or container is removed: service.instance.id, process.pid, thread.id …"
+        "instances",
+        1,
+        "What names one process or container is removed: service.instance.id, process.pid, thread.id and their like.",
     ),
     Rule("machine", 1, "What describes the machine is removed: host.*, os.*."),
     Rule("user-agents", 1, "Versions in user agents become <version>."),
