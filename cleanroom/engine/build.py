@@ -35,7 +35,7 @@ def run_build(wire: Wire, spec: BuildSpec, log: Callable[[str], None]) -> str:
         )
     entries = archive.context_entries(root, spec.dockerfile)
     last: deque[str] = deque(maxlen=TAIL_LINES)
-    image = ""
+    image = words = ""
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as context:
         try:
             archive.write_context(root, entries, context)
@@ -60,8 +60,10 @@ def run_build(wire: Wire, spec: BuildSpec, log: Callable[[str], None]) -> str:
                 for line in _lines(event):
                     last.append(line)
                     log(line)
-                if "error" in event:
-                    raise _failure(spec, str(event["error"]), tuple(last))
+                # Read on to the end: a response that is left half read keeps its connection open.
+                words = str(event.get("error", words))
+    if words:
+        raise _failure(spec, words, tuple(last))
     if not image:
         raise EngineError(f"the engine built {spec.tag} and named no image")
     return image

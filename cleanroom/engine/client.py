@@ -190,6 +190,12 @@ class DockerEngine:
             except docker_errors.NotFound:
                 return ""
 
+    def import_image(self, reference: str, archive: bytes) -> None:
+        """Make an image of one layer from a tar archive of its file system."""
+        repository, _, tag = reference.rpartition(":")
+        with self._wire.api(f"import image {reference}") as api:
+            api.import_image_from_data(archive, repository=repository, tag=tag)
+
     def pull(self, reference: str, auth: Mapping[str, str] | None = None) -> None:
         """Pull an image from its registry."""
         for attempt in range(1, _PULL_ATTEMPTS + 1):
@@ -210,17 +216,18 @@ class DockerEngine:
         """Return a text that is equal for equal images in any two engines, "" when the image is not there."""
         with self._wire.api(f"look for image {reference}") as api:
             try:
-                return fingerprint(api.inspect_image(reference))  # type: ignore[no-untyped-call]
+                found = api.inspect_image(reference)  # type: ignore[no-untyped-call]
             except docker_errors.NotFound:
-                return ""
+                found = None
+        return fingerprint(found)
 
     def _pull_once(self, reference: str, auth: Mapping[str, str] | None) -> None:
         what = f"pull image {reference}"
         with self._wire.api(what) as api:
-            for event in api.pull(reference, stream=True, decode=True, auth_config=dict(auth) if auth else None):
-                if "error" in event:
-                    words = str(event["error"])
-                    raise EngineError(f"cannot {what}: {words}", remedy=remedy_for(words))
+            events = tuple(api.pull(reference, stream=True, decode=True, auth_config=dict(auth) if auth else None))
+        words = next((str(event["error"]) for event in events if "error" in event), "")
+        if words:
+            raise EngineError(f"cannot {what}: {words}", remedy=remedy_for(words))
 
     def _kill_if_running(self, container: str, signal: str) -> None:
         with self._wire.api(f"send {signal} to container {container}") as api:

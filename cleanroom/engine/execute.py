@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import selectors
 import signal
 import socket
@@ -13,16 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cleanroom.engine import processes
 from cleanroom.engine.ports import ExecResult
+from cleanroom.engine.stream import CHUNK, STDERR, Frames, open_stream
 from cleanroom.errors import EngineError
 
 if TYPE_CHECKING:
     from cleanroom.engine.ports import ExecSpec
     from cleanroom.engine.wire import Wire
 
-_HEADER: Final = 8
-_STDERR: Final = 2
-_MAX_HEAD: Final = 64 * 1024
-_CHUNK: Final = 64 * 1024
 _POLL_S: Final = 0.02
 _FIRST_POLL_S: Final = 0.001
 _LAST_POLL_S: Final = 0.1
@@ -74,19 +70,19 @@ class _Stream:
     kept: bytearray = field(default_factory=bytearray)
     cut: bool = False
 
-    def feed(self, data: memoryview) -> None:
+    def feed(self, data: bytes) -> None:
         room = self.limit - len(self.kept)
         self.kept += data[:room]
         self.cut = self.cut or len(data) > room
 
 
 class _Session:
-    """The hijacked connection of one exec; our own, since docker-py may lose bytes that arrive with the head."""
+    """The connection of one running exec."""
 
     def __init__(self, wire: Wire, exec_id: str, spec: ExecSpec, raw: socket.socket) -> None:
         self._wire, self._exec_id, self._spec, self._raw = wire, exec_id, spec, raw
         self._unsent = memoryview(spec.stdin or b"")
-        self._pending = bytearray()
+        self._frames = Frames()
         self._state: dict[str, Any] = {}
         self._leader: processes.Process | None = None
         self._ended = False
@@ -97,19 +93,11 @@ class _Session:
     @classmethod
     def open(cls, wire: Wire, exec_id: str, spec: ExecSpec) -> _Session:
         """Start the exec and return its session; raises `EngineError` with the engine's words."""
-        raw, prefix = wire.connect()
-        try:
-            body = json.dumps({"Detach": False, "Tty": False}).encode()
-            head = (
-                f"POST {prefix}/exec/{exec_id}/start HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(body)}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
-            )
-            raw.sendall(head.encode() + body)
-            session = cls(wire, exec_id, spec, raw)
-            session._read_head()
-        except BaseException:
-            raw.close()
-            raise
+        request = f"POST /exec/{exec_id}/start"
+        raw, frames = open_stream(wire, f"run {spec.command[0]}", request, {"Detach": False, "Tty": False})
+        session = cls(wire, exec_id, spec, raw)
+        session._frames = frames
+        session._feed(b"")
         raw.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if spec.stdin is not None else 0)
         session._selector.register(raw, events)
@@ -185,19 +173,18 @@ class _Session:
                 self._write()
             if events & selectors.EVENT_READ:
                 try:
-                    data = self._raw.recv(_CHUNK)
+                    data = self._raw.recv(CHUNK)
                 except BlockingIOError:
                     continue
                 except ConnectionResetError:
                     data = b""
                 self._ended = not data
-                self._pending += data
-                self._split()
+                self._feed(data)
         return self._ended
 
     def _write(self) -> None:
         try:
-            sent = self._raw.send(self._unsent[:_CHUNK]) if self._unsent else 0
+            sent = self._raw.send(self._unsent[:CHUNK]) if self._unsent else 0
         except BlockingIOError:
             return
         except (BrokenPipeError, ConnectionResetError):
@@ -210,47 +197,14 @@ class _Session:
                 self._raw.shutdown(socket.SHUT_WR)
             self._selector.modify(self._raw, selectors.EVENT_READ)
 
-    def _split(self) -> None:
-        """Hand complete frames (type, 3 zeros, big-endian length, payload) to their streams."""
-        start = 0
-        with memoryview(self._pending) as view:
-            while len(view) - start >= _HEADER:
-                length = int.from_bytes(view[start + 4 : start + _HEADER], "big")
-                end = start + _HEADER + length
-                if end > len(view):
-                    break
-                stream = self.stderr if view[start] == _STDERR else self.stdout
-                stream.feed(view[start + _HEADER : end])
-                start = end
-        del self._pending[:start]
+    def _feed(self, data: bytes) -> None:
+        for stream, payload in self._frames.feed(data):
+            (self.stderr if stream == STDERR else self.stdout).feed(payload)
 
     def _drain(self) -> None:
         limit = time.monotonic() + _LINGER_S
         while not self._ended and (left := limit - time.monotonic()) > 0:
             self._relay(left)
-
-    def _read_head(self) -> None:
-        while b"\r\n\r\n" not in self._pending:
-            data = self._raw.recv(_CHUNK)
-            if not data or len(self._pending) > _MAX_HEAD:
-                raise EngineError("the engine closed the connection of a command before it began")
-            self._pending += data
-        end = self._pending.index(b"\r\n\r\n")
-        status = int(self._pending[: self._pending.index(b"\r\n")].split(None, 2)[1])
-        del self._pending[: end + 4]
-        if status not in (101, 200):
-            self._raise_refusal(status)
-        self._split()
-
-    def _raise_refusal(self, status: int) -> None:
-        self._raw.settimeout(_LINGER_S)
-        with contextlib.suppress(OSError):
-            while len(self._pending) < _MAX_HEAD and (data := self._raw.recv(_CHUNK)):
-                self._pending += data
-        text = self._pending.decode("utf-8", "replace").strip()
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            text = str(json.loads(text)["message"])
-        raise EngineError(f"the engine refused to run a command ({status}): {text}")
 
     def _finished(self) -> bool:
         """Ask the engine whether the command has ended, and keep its exit code when it has."""

@@ -211,7 +211,7 @@ def _seed(engine: ImageEngine, named: Sequence[ImageNeed], how: Preparation) -> 
     if stale:
         # Never run what the caller has replaced meanwhile: a pass of the old image would be a false one.
         raise EngineError(
-            f"cannot copy {', '.join(stale)} from the outer engine, and what is here is older: {reply.failed[stale[0]]}",
+            f"cannot copy {', '.join(stale)} from the outer engine, and what is here differs: {reply.failed[stale[0]]}",
             remedy="run again; `cleanroom cache` clears the image cache",
         )
     return reply.failed

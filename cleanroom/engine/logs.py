@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from typing import TYPE_CHECKING, Final
 
-from cleanroom.errors import EngineError
+from cleanroom.engine.stream import CHUNK, Frames, open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from docker.types.daemon import CancellableStream
 
     from cleanroom.engine.wire import Wire
 
@@ -21,63 +20,54 @@ _JOIN_S: Final = 5.0
 def read_tail(wire: Wire, container: str, max_bytes: int) -> bytes:
     """Return the last `max_bytes` of a container's output, both streams in the order the engine received them."""
     kept = bytearray()
-    with wire.api(f"read the log of container {container}") as api:
-        # A line has at least one byte: this many lines hold the bytes that are wanted, and the engine skips the rest.
-        for chunk in api.logs(container, stream=True, follow=False, tail=max(1, max_bytes)):
-            kept += chunk
-            del kept[: max(0, len(kept) - max_bytes)]
-    return bytes(kept)
+    what = f"read the log of container {container}"
+    # A line has at least one byte: this many lines hold the bytes that are wanted, and the engine skips the rest.
+    raw, frames = open_stream(wire, what, _request(container, f"tail={max(1, max_bytes)}"))
+    with raw, wire.translated(what):
+        data = b""
+        while True:
+            for _, payload in frames.feed(data):
+                kept += payload
+                del kept[: max(0, len(kept) - max_bytes)]
+            data = raw.recv(CHUNK)
+            if not data:
+                return bytes(kept)
 
 
 def follow(wire: Wire, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
     """Call `sink` with a container's output from its start, in a thread, until it ends; return what ends it sooner.
 
-    Raises `EngineError` here when the container does not exist; a connection that breaks later ends the thread.
+    Raises `EngineError` when the container does not exist; a connection that breaks later ends the thread.
     """
-    following = _Following(wire, container, sink)
-    following.start()
-    following.opened.wait()
-    if following.error is not None:
-        following.join()
-        raise following.error
-    return following.stop
+    raw, frames = open_stream(wire, f"follow the log of container {container}", _request(container, "follow=1"))
+    raw.settimeout(None)
+    thread = threading.Thread(target=_pump, args=(raw, frames, sink), name=f"log-{container[:12]}", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        # OSError: the engine has ended the stream already.
+        with contextlib.suppress(OSError):
+            raw.shutdown(socket.SHUT_RDWR)
+        if thread is not threading.current_thread():
+            thread.join(timeout=_JOIN_S)
+
+    return stop
 
 
-class _Following(threading.Thread):
-    def __init__(self, wire: Wire, container: str, sink: Callable[[bytes], None]) -> None:
-        super().__init__(name=f"log-{container[:20]}", daemon=True)
-        self._wire, self._container, self._sink = wire, container, sink
-        self._stopped = threading.Event()
-        self._stream: CancellableStream[bytes] | None = None
-        self.opened = threading.Event()
-        self.error: EngineError | None = None
-        """Why the log could not be opened; a connection that breaks after that is the end of the output."""
+def _request(container: str, option: str) -> str:
+    return f"GET /containers/{container}/logs?stdout=1&stderr=1&{option}"
 
-    def run(self) -> None:
-        try:
-            with self._wire.api(f"follow the log of container {self._container}") as api:
-                self._stream = api.logs(self._container, stream=True, follow=True)
-                self.opened.set()
-                for chunk in self._stream:
-                    if self._stopped.is_set():
-                        break
-                    self._sink(chunk)
-                # The stream has used its connection up: the next borrower of the client opens another.
-                self._hang_up()
-                api.close()
-        except EngineError as err:
-            if not self.opened.is_set():
-                self.error = err
-        finally:
-            self.opened.set()
 
-    def stop(self) -> None:
-        self._stopped.set()
-        self._hang_up()
-        self.join(timeout=_JOIN_S)
-
-    def _hang_up(self) -> None:
-        if self._stream is not None:
-            # OSError, AttributeError: the response has been read to its end, its socket is gone already.
-            with contextlib.suppress(OSError, AttributeError):
-                self._stream.close()
+def _pump(raw: socket.socket, frames: Frames, sink: Callable[[bytes], None]) -> None:
+    data = b""
+    with raw:
+        while True:
+            for _, payload in frames.feed(data):
+                sink(payload)
+            try:
+                data = raw.recv(CHUNK)
+            except OSError:
+                # The engine died or the container was removed: there is no more output either way.
+                return
+            if not data:
+                return

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from cleanroom.engine.ports import ContainerSpec
 
 _NANO: Final = 10**9
-# A service that floods its output must not fill the disk; two files, so that the newest 32 MiB are always there.
-_LOG: Final = {"Type": "json-file", "Config": {"max-size": "32m", "max-file": "2"}}
+# The driver `local` keeps bytes as they are (json-file replaces what is not UTF-8). A service that floods its output
+# must not fill the disk; two files, so that the newest 32 MiB are always there.
+_LOG: Final = {"Type": "local", "Config": {"max-size": "32m", "max-file": "2", "compress": "false"}}
 
 
 def container_body(spec: ContainerSpec, labels: Mapping[str, str]) -> dict[str, Any]:
