@@ -1,8 +1,8 @@
 """`junit.xml`: a suite per spec file, a case per check over all iterations.
 
 The cases are built with junit-xml, from cleaned text; properties of cases and times in a fixed format are ours, because
-junit-xml can express neither, and so is the serialisation, because its own breaks on some text. Two levels only, exactly
-one result per case, `file` and `line` on each case: what the readers of these files agree on.
+junit-xml can express neither, and so is the serialisation, because its own breaks on some text. Two levels only, one
+result per case, `file` and `line` on each case: what the readers of these files agree on.
 """
 
 from __future__ import annotations

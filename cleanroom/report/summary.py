@@ -72,8 +72,8 @@ def _troubles(page: Page, report: RunReport) -> None:
         details = [f"expected {problem.expected}"] if problem.expected else []
         details += [f"got {problem.got}"] if problem.got else []
         details += [problem.suggestion] if problem.suggestion else []
-        line = f"- {code_span(position(problem.at))} **{markdown(problem.message)}** {markdown('; '.join(details))}".rstrip()
-        if not page.add(line):
+        line = f"- {code_span(position(problem.at))} **{markdown(problem.message)}** {markdown('; '.join(details))}"
+        if not page.add(line.rstrip()):
             page.left_out(len(report.problems) - number, "problems")
             return
 
@@ -199,7 +199,7 @@ def _egress(page: Page, report: RunReport) -> None:
     ]
     if rows:
         page.heading("Attempts to get out")
-        page.add("Nothing left the network; these were dropped or refused.\n")
+        page.add("Dropped or refused, and recorded, at the wall around the services.\n")
         page.table(("service", "to", "stopped by", "count"), rows, most=50)
 
 

@@ -1,0 +1,134 @@
+"""Annotations on the spec's own lines, from `report.json`: the most important ones, within what the runner keeps.
+
+Source of the limits: a runner keeps 10 errors and 10 warnings per step and cuts a message at 4096 characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cleanroom.text import clean, command_data, command_property, truncate
+
+MOST_ERRORS = 10
+MOST_WARNINGS = 10
+LONGEST_MESSAGE = 4000
+_TITLE = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """One annotation; `file` is relative to the workspace, empty where it belongs to no line."""
+
+    level: Literal["error", "warning", "notice"]
+    message: str
+    title: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def command(self) -> str:
+        """Return the workflow command, escaped, on one line without its newline."""
+        properties = [("file", self.file)] if self.file else []
+        if self.file and self.line:
+            properties.append(("line", str(self.line)))
+            properties += [("col", str(self.column))] if self.column else []
+        properties += [("title", truncate(clean(self.title), _TITLE))] if self.title else []
+        told = ",".join(f"{name}={command_property(clean(value))}" for name, value in properties)
+        return f"::{self.level}{' ' + told if told else ''}::{command_data(truncate(clean(self.message), LONGEST_MESSAGE))}"
+
+
+def annotate(document: Mapping[str, Any]) -> tuple[Annotation, ...]:
+    """Return the annotations of a `report.json`, the verdict first, then the gravest; never more than a runner keeps."""
+    errors = [*_problems(document), *_troubles(document), *_findings(document, "error"), *_unjudged(document)]
+    warnings = [*_findings(document, "warning"), *_allowed(document)]
+    kept = _distinct(errors)[: MOST_ERRORS - 1]
+    verdict = _verdict(document, len(_distinct(errors)) - len(kept))
+    return (*verdict, *kept, *_distinct(warnings)[:MOST_WARNINGS])
+
+
+def _verdict(document: Mapping[str, Any], hidden: int) -> Sequence[Annotation]:
+    word = document["verdict"]
+    if word == "pass":
+        return ()
+    counts = document["counts"]
+    more = f"; {hidden} more in report.json" if hidden > 0 else ""
+    message = (
+        f"{counts['failed']} checks failed, {counts['inconclusive']} inconclusive, {counts['passed']} passed"
+        f" (exit code {document['exit_code']}{more}). Again: {document['repro']}"
+    )
+    return (Annotation(level="error", title=f"cleanroom: {word}", message=message),)
+
+
+def _problems(document: Mapping[str, Any]) -> Iterator[Annotation]:
+    for problem in document["problems"]:
+        details = [problem["message"]]
+        details += [f"expected {problem['expected']}"] if problem["expected"] else []
+        details += [f"got {problem['got']}"] if problem["got"] else []
+        details += [problem["suggestion"]] if problem["suggestion"] else []
+        yield _at(problem, "error", f"cleanroom: {problem['code']}", "\n".join(details))
+
+
+def _troubles(document: Mapping[str, Any]) -> Iterator[Annotation]:
+    for trouble in document["trouble"]:
+        where = f"{trouble['where']}: " if trouble["where"] else ""
+        remedy = f"\nWhat to do: {trouble['remedy']}" if trouble["remedy"] else ""
+        yield _at(trouble, "error", "cleanroom: not judged", f"{where}{trouble['message']}{remedy}")
+
+
+def _findings(document: Mapping[str, Any], level: Literal["error", "warning"]) -> Iterator[Annotation]:
+    """Findings of one level, each once, with the number of iterations that have it; determinism after the others."""
+    found: dict[tuple[str, str, str, int, str], tuple[Mapping[str, Any], int]] = {}
+    for finding in _every_finding(document):
+        if finding["level"] == level:
+            key = (finding["rule"], finding["expected"], finding["file"], finding["line"], finding["found"])
+            found[key] = (finding, found.get(key, (finding, 0))[1] + 1)
+    ranked = sorted(found.values(), key=lambda item: (item[0]["rule"].startswith("determinism."), -item[1]))
+    for finding, count in ranked:
+        parts = [f"expected {finding['expected']}", f"found {finding['found']}"]
+        parts += [f"near miss: {miss}" for miss in finding["near_misses"][:3]]
+        parts += [f"What to do: {finding['remedy']}"] if finding["remedy"] else []
+        parts += [f"In {count} iterations."] if count > 1 else []
+        yield _at(finding, level, f"cleanroom: {finding['rule']}", "\n".join(parts))
+
+
+def _every_finding(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for check in every_check(document):
+        yield from check["findings"]
+
+
+def every_check(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield every check of a `report.json`, of every iteration."""
+    for suite in document["suites"]:
+        for scenario in suite["scenarios"]:
+            for turn in scenario["iterations"]:
+                yield from turn["checks"]
+        for iteration in suite["iterations"]:
+            yield from iteration["checks"]
+        if suite["determinism"] is not None:
+            yield suite["determinism"]
+
+
+def _unjudged(document: Mapping[str, Any]) -> Iterator[Annotation]:
+    for check in every_check(document):
+        if check["inconclusive"] and not check["allowed"] and check["verdict"] == "inconclusive":
+            message = f"{check['name']}: not judged: {check['inconclusive']}"
+            yield _at(check, "error", "cleanroom: inconclusive", message)
+
+
+def _allowed(document: Mapping[str, Any]) -> Iterator[Annotation]:
+    for check in every_check(document):
+        if check["inconclusive"] and check["allowed"]:
+            message = f"{check['name']}: not judged: {check['inconclusive']} (allowed: {check['allowed']})"
+            yield _at(check, "warning", "cleanroom: inconclusive, allowed", message)
+
+
+def _at(place: Mapping[str, Any], level: Literal["error", "warning"], title: str, message: str) -> Annotation:
+    return Annotation(
+        level=level, title=title, message=message, file=place["file"], line=place["line"], column=place["column"]
+    )
+
+
+def _distinct(annotations: Sequence[Annotation]) -> list[Annotation]:
+    return list(dict.fromkeys(annotations))

@@ -1,0 +1,107 @@
+"""All report files of a run, each whole or not there at all, whatever state the run ended in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from cleanroom.errors import CleanroomError
+from cleanroom.report.cleanup import render_cleanup
+from cleanroom.report.digests import SUMS, render_digests, render_sums
+from cleanroom.report.json_report import render_json
+from cleanroom.report.junit import render_junit
+from cleanroom.report.logs import log_files
+from cleanroom.report.model import RunReport
+from cleanroom.report.summary import render_summary
+from cleanroom.report.traces import trace_files
+
+# What machines read comes first: a writer that is killed half-way leaves the most important files.
+_RENDERERS: tuple[tuple[str, Callable[[RunReport], str]], ...] = (
+    ("report.json", render_json),
+    ("junit.xml", render_junit),
+    ("summary.md", render_summary),
+    ("digests.json", render_digests),
+    ("cleanup.json", render_cleanup),
+)
+_FORBIDDEN = frozenset('":<>|*?\r\n\\')
+
+
+class ReportError(CleanroomError):
+    """The report could not be written where it was asked for."""
+
+
+def write_report(
+    report: RunReport, directory: str | Path, journal: Mapping[str, bytes] | None = None
+) -> tuple[Path, ...]:
+    """Write every report file below `directory` and return their paths.
+
+    `journal` holds further files by name relative to `journal/`, masked already. Files of an earlier report that this one
+    does not write again are removed. Each file appears by a rename. Raises `ReportError` when the directory cannot be
+    written.
+    """
+    root = Path(directory)
+    written: dict[str, bytes] = {}
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _forget(root)
+        for name, data in _files(report, journal or {}):
+            _write(root, name, data)
+            written[name] = data
+        sums = render_sums(written).encode("utf-8")
+        _write(root, SUMS, sums)
+    except OSError as err:
+        raise ReportError(
+            f"the report cannot be written to {root}: {err.strerror or err}",
+            remedy="name a directory that can be written, with --out or the input report-dir",
+        ) from err
+    return tuple(root / name for name in (*written, SUMS))
+
+
+def _files(report: RunReport, journal: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    for name, render in _RENDERERS:
+        yield name, render(report).encode("utf-8", "backslashreplace")
+    yield from ((f"journal/{name}", data) for name, data in sorted(journal.items()))
+    yield from log_files(report)
+    yield from trace_files(report)
+
+
+def _forget(root: Path) -> None:
+    """Remove what an earlier report listed, and nothing else: the directory may hold a person's own files."""
+    try:
+        listed = (root / SUMS).read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return
+    for line in listed.splitlines():
+        name = line[66:]
+        if _refused(name):
+            continue
+        with contextlib.suppress(OSError):  # gone already, or not ours to remove
+            (root / name).unlink()
+    (root / SUMS).unlink()
+
+
+def _write(root: Path, name: str, data: bytes) -> None:
+    if why := _refused(name):
+        raise ReportError(f"report file {name!r}: {why}", remedy="this is a defect of the program; please report it")
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix="cleanroom-", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _refused(name: str) -> str:
+    """Why a name cannot be a report file's: artifact stores refuse some characters and skip hidden files."""
+    parts = name.split("/")
+    if any(part in {"", ".", ".."} or part.startswith(".") for part in parts):
+        return "empty or hidden parts are not allowed"
+    return "a character that artifacts do not allow" if _FORBIDDEN & set(name) else ""
