@@ -72,7 +72,8 @@ def empty_to_images(data_root: str) -> CacheProof:
 
 def wipe(data_root: str) -> None:
     """Remove all that is in a data root; raises `EngineError` when something cannot be removed."""
-    for entry in Path(data_root).iterdir():
+    # The index first: broken off half-way, layers without an index are garbage, an index without layers is a broken cache.
+    for entry in sorted(Path(data_root).iterdir(), key=lambda entry: entry.name != "image"):
         try:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         except OSError as err:
@@ -83,7 +84,10 @@ def wipe(data_root: str) -> None:
 
 
 def unexpected(root: Path) -> tuple[str, ...]:
-    """Return what in a data root is neither an image nor a layer of one; nothing means: proven to hold images only."""
+    """Return what in a data root is neither an image nor a layer of one; nothing means: proven to hold images only.
+
+    Raises `ValueError` when it cannot be told, or when an image lacks a layer: neither can be repaired.
+    """
     found: list[str] = []
     drivers = _drivers(root)
     allowed = {"image"} | {_LAYER_FOLDERS[driver].split("/")[0] for driver in drivers}
@@ -96,7 +100,10 @@ def unexpected(root: Path) -> tuple[str, ...]:
             found += [f"image/{driver}/layerdb/mounts/{entry.name}" for entry in mounts.iterdir()]
         layers = root / _LAYER_FOLDERS[driver]
         present = {entry.name for entry in layers.iterdir()} - {"l"} if layers.is_dir() else set()
-        found += [f"{_LAYER_FOLDERS[driver]}/{name}" for name in sorted(present - _image_layers(store))]
+        wanted = _image_layers(store)
+        if lost := sorted(wanted - present):
+            raise ValueError(f"the layer {_LAYER_FOLDERS[driver]}/{lost[0]} of an image is missing")
+        found += [f"{_LAYER_FOLDERS[driver]}/{name}" for name in sorted(present - wanted)]
     return tuple(sorted(found))
 
 

@@ -104,8 +104,11 @@ def create_body(spec: CellSpec) -> dict[str, object]:
             "ReadonlyPaths": [],
             "DeviceCgroupRules": [DEVICE_RULE],
         }
-    if spec.cache:
-        host["Mounts"] = [{"Type": "volume", "Source": spec.cache, "Target": DATA_ROOT}]
+    labels = {**spec.labels, RUN_LABEL: spec.run, OWNER_LABEL: spec.owner.encode()}
+    # A volume without a source is anonymous: it is removed with the cell. With our labels it can be found if it is not.
+    volume: dict[str, object] = {"Type": "volume", "Target": DATA_ROOT}
+    volume |= {"Source": spec.cache} if spec.cache else {"VolumeOptions": {"Labels": labels}}
+    host["Mounts"] = [volume]
     if spec.network:
         host["NetworkMode"] = spec.network
     return {
@@ -122,8 +125,7 @@ def create_body(spec: CellSpec) -> dict[str, object]:
         "AttachStderr": True,
         "Tty": False,
         "Env": [f"{name}={value}" for name, value in sorted(cell_environment(spec).items())],
-        "Volumes": {} if spec.cache else {DATA_ROOT: {}},
-        "Labels": {**spec.labels, RUN_LABEL: spec.run, ROLE_LABEL: "cell", OWNER_LABEL: spec.owner.encode()},
+        "Labels": {**labels, ROLE_LABEL: "cell"},
         "HostConfig": host,
         "StopSignal": "SIGKILL",
     }

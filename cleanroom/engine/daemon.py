@@ -49,6 +49,7 @@ class Daemon:
     """A running dockerd of ours."""
 
     options: DaemonOptions
+    containerd: subprocess.Popen[bytes]
     process: subprocess.Popen[bytes]
     storage_driver: str
     version: str = ""
@@ -66,15 +67,9 @@ class Daemon:
             raise EngineError(f"the nested engine died (exit code {code}):\n{log_tail(self.options.log)}")
 
     def stop(self) -> None:
-        """SIGTERM, wait, SIGKILL the whole session; returns when the process is gone."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):  # which is what SIGKILL is for
-                self.process.wait(self.options.stop_grace)
-        # containerd and its shims are in dockerd's session; they outlive a dockerd that was killed.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        """SIGTERM, wait, SIGKILL: dockerd, which stops its containers, then containerd; returns when both are gone."""
+        for process in (self.process, self.containerd):
+            _end(process, self.options.stop_grace)
 
 
 def command(options: DaemonOptions, storage_driver: str) -> tuple[str, ...]:
@@ -87,6 +82,7 @@ def command(options: DaemonOptions, storage_driver: str) -> tuple[str, ...]:
     return (
         "dockerd",
         f"--config-file={options.exec_root}/daemon.json",
+        f"--containerd={options.exec_root}/containerd.sock",
         f"--data-root={options.data_root}",
         f"--exec-root={options.exec_root}",
         f"--host=unix://{options.socket}",
@@ -130,8 +126,13 @@ def start_dockerd(options: DaemonOptions, clock: Clock | None = None) -> Iterato
     time = clock or SystemClock()
     _clear(options)
     driver = storage_driver(options.data_root)
-    process = _spawn(command(options, driver), options.log)
-    daemon = Daemon(options=options, process=process, storage_driver=driver)
+    containerd = _start_containerd(options, time)
+    try:
+        process = _spawn(command(options, driver), options.log)
+    except BaseException:
+        _end(containerd, 0)
+        raise
+    daemon = Daemon(options=options, containerd=containerd, process=process, storage_driver=driver)
     try:
         _wait_ready(daemon, time)
         yield daemon
@@ -195,8 +196,7 @@ def _clear(options: DaemonOptions) -> None:
     """Make the folders and remove what an engine that was killed left: its pid files would stop the next one."""
     for folder in (options.data_root, options.exec_root):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    containerd = Path(options.exec_root) / "containerd"
-    for stale in (Path(options.pidfile), Path(options.socket), containerd / "containerd.pid"):
+    for stale in (Path(options.pidfile), Path(options.socket), Path(options.exec_root) / "containerd.sock"):
         stale.unlink(missing_ok=True)
     # Ours instead of /etc/docker/daemon.json, which belongs to the machine's own engine. The proof that a cached data
     # root is empty reads the layout of the classic image store.
@@ -206,14 +206,48 @@ def _clear(options: DaemonOptions) -> None:
 
 def _spawn(argv: tuple[str, ...], log: str) -> subprocess.Popen[bytes]:
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/root"}
-    # A proxy is part of the way to the registry, and holds for pulls only.
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+    # A proxy is part of the way to the registry; the run's id tells whoever looks for leftovers whose process this is.
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "CLEANROOM_RUN"):
         if value := os.environ.get(name, os.environ.get(name.lower(), "")):
             environment[name] = value
-    with Path(log).open("wb") as sink:
+    with Path(log).open("ab") as sink:
         return subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment, start_new_session=True
         )
+
+
+def _start_containerd(options: DaemonOptions, clock: Clock) -> subprocess.Popen[bytes]:
+    """Start a containerd and return when it listens.
+
+    Left to start one itself, dockerd 26 asks before the socket is there and waits a whole second before it asks again.
+    """
+    Path(options.log).unlink(missing_ok=True)
+    socket = Path(options.exec_root) / "containerd.sock"
+    config = Path(options.exec_root) / "containerd.toml"
+    config.write_text(
+        f'version = 2\nroot = "{options.data_root}/containerd"\nstate = "{options.exec_root}/containerd"\n'
+        f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{socket}"\n',
+        encoding="utf-8",
+    )
+    process = _spawn(("containerd", "--config", str(config), "--log-level", "warn"), options.log)
+    deadline = Deadline.after(clock, options.start_limit)
+    while not socket.exists():
+        if process.poll() is not None or deadline.expired():
+            _end(process, 0)
+            raise EngineError(f"containerd did not start:\n{log_tail(options.log)}")
+        clock.sleep(0.005)
+    return process
+
+
+def _end(process: subprocess.Popen[bytes], grace: float) -> None:
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # which is what SIGKILL is for
+            process.wait(grace)
+    # Children that it left in its session; the rest of them ends with the cell.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _wait_ready(daemon: Daemon, clock: Clock) -> None:

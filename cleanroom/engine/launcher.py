@@ -80,7 +80,6 @@ class _Cell:
     id: str
     spec: cell.CellSpec
     conversation: Conversation
-    volumes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -171,15 +170,10 @@ class CellRun:
             )
             conversation = Conversation(stream, hooks, self.options.interrupt)
             conversation.wait_ready()
-            found = engine.inspect(container) or {}
         except BaseException:
             engine.remove(container)
             raise
-        mounts = found.get("Mounts") or ()
-        volumes = tuple(
-            str(mount["Name"]) for mount in mounts if mount.get("Type") == "volume" and mount["Name"] != spec.cache
-        )
-        return _Cell(container, spec, conversation, volumes)
+        return _Cell(container, spec, conversation)
 
     def _create(self, engine: RawEngine, spec: cell.CellSpec) -> tuple[cell.CellSpec, str]:
         """Create the container; its name locks the cache: where a living run has it, this one gets a fresh volume."""
@@ -233,8 +227,6 @@ class CellRun:
         end = time.monotonic() + _GONE_LIMIT
         while True:
             left = left_of_run(engine, self.run)
-            names = {str(volume["Name"]) for volume in engine.volumes({})} if made.volumes else set()
-            left += tuple(f"volume {name}" for name in made.volumes if name in names)
             if not left or time.monotonic() > end:
                 return left
             time.sleep(_PAUSE)

@@ -64,6 +64,15 @@ def prepare_namespaces(runtime: str, binds: dict[str, str], workspace: str) -> s
     return "cgroup v2" if (CGROUPS / "cgroup.controllers").exists() else "cgroup v1"
 
 
+def unmount_below(folder: str) -> None:
+    """Detach every mount below `folder` in this mount namespace, the deepest first."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    points = [line.split(" ")[4] for line in lines]
+    for point in sorted((point for point in points if point.startswith(f"{folder}/")), reverse=True):
+        # What cannot be detached keeps its folder from being removed, and whoever removes it says so.
+        subprocess.run(("umount", "--lazy", point), capture_output=True, check=False, timeout=10)
+
+
 def _cgroup1() -> str:
     """Make each hierarchy writable: the engine mounts it read-only, a flag of the mount and not of the hierarchy."""
     for hierarchy in sorted(CGROUPS.iterdir()):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cleanroom.engine.control import CONTROL_FD, REPLY_FD, LineReader, Message, encode
 from cleanroom.engine.leftovers import HostTraces, remove
-from cleanroom.engine.prepare import lock_workspace, prepare_container, prepare_namespaces
+from cleanroom.engine.prepare import lock_workspace, prepare_container, prepare_namespaces, unmount_below
 from cleanroom.errors import CleanroomError, EngineError
 
 # After `interrupt` the worker has this long for its teardown and partial reports. The workflow runner grants 7.5 s in
@@ -197,10 +197,8 @@ def _clean_host(environment: Mapping[str, str], data_root: str) -> None:
     left = remove(HostTraces(run=environment["CLEANROOM_RUN"]))
     if left:
         Supervisor.tell({"event": "note", "message": f"could not be removed: {', '.join(left)}"})
-    # Mounts below the data root died with the processes that the engine ran for them; ours are in this mount namespace.
-    subprocess.run(
-        ("umount", "--recursive", "--lazy", f"{data_root}/overlay2"), capture_output=True, check=False, timeout=10
-    )
+    # The dead engine's mounts are in this namespace, and emptying a folder must not empty what is mounted in it.
+    unmount_below(data_root)
     if environment.get("CLEANROOM_CACHE"):
         empty_to_images(data_root)
     else:
