@@ -39,10 +39,11 @@ def judge_hermeticity(scene: Scene, wanted: HermeticityExpectation | None) -> tu
 def egress_findings(records: Iterable[ScenarioRecord], rule: str, level: Level, at: Position) -> tuple[Finding, ...]:
     """Return one finding for each service (or address) that tried to get out, naming whereto and how often."""
     attempts: dict[str, dict[str, int]] = {}
-    for record in records:
+    for record in _distinct(records):
         owners = {service.address: service.name for service in record.services if service.address}
         for drop in record.egress:
-            who = f"service {owners[drop.source]}" if drop.source in owners else f"address {drop.source}"
+            who = f"address {drop.source}" if drop.source else "somebody whom the network's record does not name"
+            who = f"service {owners[drop.source]}" if drop.source in owners else who
             tally = attempts.setdefault(who, {})
             tally[_whereto(drop)] = tally.get(_whereto(drop), 0) + drop.count
     return tuple(
@@ -70,10 +71,20 @@ def left_behind(cleanup: CleanupRecord) -> tuple[str, ...]:
     return tuple(f"{kind} {name}" for kind, names in kinds for name in names)
 
 
+def _distinct(records: Iterable[ScenarioRecord]) -> tuple[ScenarioRecord, ...]:
+    """Return the records but for repetitions: all scenarios of a shared environment carry what was dropped in it."""
+    kept: list[ScenarioRecord] = []
+    for record in records:
+        if not (record.shared and any(k.shared and k.egress == record.egress for k in kept)):
+            kept.append(record)
+    return tuple(kept)
+
+
 def _whereto(drop: Drop) -> str:
+    if drop.via == "resolver":
+        return f"the name {drop.name or '(unknown)'}"
     port = f" port {drop.port}" if drop.port else ""
-    asked = f" (name {drop.name})" if drop.name else ""
-    return f"{drop.destination} {drop.protocol}{port}{asked}"
+    return f"{drop.destination or '(unknown)'} {drop.protocol}{port}"
 
 
 def _egress(scene: Scene, at: Position) -> Check:
@@ -87,7 +98,7 @@ def _egress(scene: Scene, at: Position) -> Check:
 
 def _leaks(scene: Scene, at: Position) -> Check:
     cleanups = [record.cleanup for record in scene.scenarios]
-    left = tuple(item for cleanup in cleanups for item in left_behind(cleanup))
+    left = tuple(dict.fromkeys(item for cleanup in cleanups for item in left_behind(cleanup)))
     taken = [not cleanup.created.empty for cleanup in cleanups]
     found = ""
     if left:

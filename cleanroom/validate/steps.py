@@ -64,7 +64,7 @@ def _findings(found: StepRecord, at: Position) -> tuple[Finding, ...]:
             Finding(
                 rule=_rule(breach),
                 at=breach.at if breach.at.line else at,
-                expected=f'step "{found.name}": {breach.what} {breach.expected}',
+                expected=f'step "{found.name}": {_wanted(breach)}',
                 found=breach.found,
             )
             for breach in found.breaches
@@ -90,6 +90,11 @@ def _rule(breach: StepBreach) -> str:
     head = _HEAD.match(breach.what)
     rule = f"step.{head[0]}" if head else ""
     return rule if rule in RULES else "step.failed"
+
+
+def _wanted(breach: StepBreach) -> str:
+    """Return what was wanted; an error that nothing speaks of is recorded as `error`, wanted `no error`."""
+    return breach.expected if breach.what == "error" else f"{breach.what} {breach.expected}"
 
 
 def _reason(found: StepRecord) -> str:

@@ -40,8 +40,7 @@ def test_an_attempt_to_get_out_names_the_service_the_place_and_how_often():
 
     assert found.rule == "hermeticity.egress"
     assert found.found == (
-        "service api tried to reach 198.51.100.7 tcp port 443 (5 times); "
-        "203.0.113.9 udp port 53 (name a.example) (3 times)"
+        "service api tried to reach 198.51.100.7 tcp port 443 (5 times); the name a.example (3 times)"
     )
 
 
@@ -49,6 +48,16 @@ def test_an_attempt_from_an_unknown_address_is_a_finding_all_the_same():
     (found,) = findings(judged(scene(scenarios=(record(egress=(out(source="10.213.0.99"),)),)), egress_none=True))
 
     assert found.found.startswith("address 10.213.0.99 tried to reach ")
+
+
+def test_a_shared_environments_attempts_count_once_and_an_unnamed_one_counts():
+    both = (record(egress=(out(),), shared=True), record("refund", egress=(out(),), shared=True))
+    unnamed = record(egress=(out(source="", destination="", protocol="unknown", port=0),))
+
+    (found,) = findings(judged(scene(scenarios=both, shared=True), egress_none=True))
+    assert found.found == "service api tried to reach 198.51.100.7 tcp port 443 (3 times)"
+    (found,) = findings(judged(scene(scenarios=(unnamed,)), egress_none=True))
+    assert found.found.startswith("somebody whom the network's record does not name tried to reach (unknown) unknown")
 
 
 def test_without_a_service_there_is_no_evidence_of_egress():

@@ -41,11 +41,13 @@ def test_a_breach_is_a_finding_at_its_own_place(what):
 
 
 def test_a_breach_of_something_else_is_a_failed_step():
-    failed = step("place", "failed", breaches=(StepBreach(what="rows", expected="1", found="2"),))
+    error = StepBreach(what="error", expected="no error", found="refused")
+    failed = step("place", "failed", breaches=(StepBreach(what="rows", expected="1", found="2"), error))
 
-    (found,) = findings(judge_steps(scenario(), record(steps=(failed,))))
+    rows, refused = findings(judge_steps(scenario(), record(steps=(failed,))))
 
-    assert (found.rule, found.at) == ("step.failed", AT)
+    assert (rows.rule, rows.at) == ("step.failed", AT)
+    assert (refused.rule, refused.expected) == ("step.failed", 'step "place": no error')
 
 
 def test_a_failed_step_without_breach_says_why():
