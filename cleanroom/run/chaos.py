@@ -11,6 +11,7 @@ from cleanroom.clock import Clock
 from cleanroom.errors import CleanroomError
 from cleanroom.faults.base import ActiveFault, Evidence, FaultContext, OpenFault
 from cleanroom.plan.model import FaultEvent
+from cleanroom.quantity import Duration
 from cleanroom.run.record import FaultRecord, RecoveryRecord
 from cleanroom.run.tracing import OpenSpan, Tracer
 from cleanroom.spec.fault import AtManual, AtOffset, AtStep
@@ -70,16 +71,18 @@ class Occurrence:
                 "fault.id": fault.id, "target": ",".join(self.event.targets), "occurrence": self.event.occurrence,
                 **{f"parameter.{name}": _plain(value) for name, value in self.event.parameters.items()},
             }  # fmt: skip
-            self._span = self._ports.tracer.begin(f"cleanroom.chaos.{fault.kind}", attributes, self._ports.parent)
+            self._span = self._ports.tracer.start(
+                f"cleanroom.chaos.{fault.kind}", attributes, parent=self._ports.parent
+            )
             self.record = replace(self.record, window=(self._ports.clock.now_ns(), 0))
             try:
                 self._fault = self._ports.open_fault(self.event, self._ports.context)
-                self._span.set("backend", self._fault.backend)
-                self.record = replace(self.record, backend=self._fault.backend)
                 self._ports.journal(self.record)
                 self._fault.inject()
-                self._span.event("injected")
-                self.record = replace(self.record, injected=True)
+                # The rung is known only now: a ladder goes down by trying.
+                self.record = replace(self.record, injected=True, backend=self._fault.backend)
+                self._span.set({"backend": self._fault.backend})
+                self._span.event("injected", {})
                 self._judge_effect(self._fault.verify())
             except CleanroomError as err:
                 self._trouble(err.message)
@@ -93,8 +96,8 @@ class Occurrence:
             reason=evidence.reason if fault.verify else "",
         )
         if self._span is not None:
-            self._span.event("effect_verified", {"holds": evidence.holds, **_flat(evidence.facts)})
-            self._span.set("verified", evidence.holds)
+            self._span.event("effect_verified", {"verified": evidence.holds, **_flat(evidence.facts)})
+            self._span.set({"verified": evidence.holds})
             if not evidence.holds and fault.verify:
                 self._span.error(evidence.reason)
 
@@ -128,16 +131,21 @@ class Occurrence:
         except CleanroomError as err:
             self._trouble(f"could not be reverted: {err.message}")
             return
-        self._span.event("reverted", {"holds": evidence.holds, **_flat(evidence.facts)})
+        self._span.event("reverted", _flat(evidence.facts))
         self.record = replace(self.record, reversal=dict(evidence.facts), reverted=evidence.holds)
         if not evidence.holds:
             self._trouble(f"not reverted: {evidence.reason}")
         recovery = fault.recovery()
         if recovery is not None:
-            with_span = self._ports.tracer.begin(
+            with_span = self._ports.tracer.start(
                 "cleanroom.recovery",
-                {"strategy": recovery.strategy, "duration_ms": recovery.duration_ns / 10**6, "success": recovery.success},
-                self._span,
+                {
+                    "strategy": recovery.strategy,
+                    "duration_ms": recovery.duration_ns / 10**6,
+                    "success": recovery.success,
+                },
+                parent=self._span,
+                start_ns=self._ports.clock.now_ns() - recovery.duration_ns,
             )
             if not recovery.success:
                 with_span.error("the service did not recover")
@@ -234,7 +242,12 @@ class Chaos:
         occurrence.inject()
         hold = occurrence.event.fault.duration
         if hold is not None and occurrence.active:
-            self._thread(lambda: (occurrence.released.wait(hold.seconds), occurrence.revert()))
+            self._thread(lambda: self._hold(occurrence, hold.seconds))
+
+    @staticmethod
+    def _hold(occurrence: Occurrence, seconds: float) -> None:
+        occurrence.released.wait(seconds)
+        occurrence.revert()
 
     def _later(self, occurrence: Occurrence, seconds: float) -> None:
         def strike() -> None:
@@ -257,6 +270,8 @@ class Chaos:
 
 
 def _plain(value: object) -> bool | int | float | str:
+    if isinstance(value, Duration):
+        return value.ns
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 

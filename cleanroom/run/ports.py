@@ -43,5 +43,7 @@ class Ports:
     images: Callable[[Suite, str], str] = lambda _suite, service: service
     """The reference in the engine of the image of a suite's service."""
     cgroup_parent: str = ""
+    entrance: str = ""
+    """What leads from the caller's shell to where containers have the pids that the engine says."""
     keep: bool = False
     """Leave the environment of the first iteration up and say how to get in."""

@@ -65,7 +65,9 @@ def record_of(step: Step, outcome: Timed) -> StepRecord:
     elif failed:
         reason = result.message or result.error_type
         at = step.at
-        breaches = (StepBreach(what="error", expected="no error", found=one_line(reason, 500), at=at),) if judged else ()
+        breaches = (
+            (StepBreach(what="error", expected="no error", found=one_line(reason, 500), at=at),) if judged else ()
+        )
     return StepRecord(
         name=step.name,
         type=type_of(step),

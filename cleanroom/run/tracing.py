@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 AttributeScalar: TypeAlias = bool | int | float | str | tuple[str, ...]
 
@@ -24,30 +24,44 @@ class OpenSpan(Protocol):
     def traceparent(self) -> str:
         """The W3C header value under which callees hang their spans."""
 
-    def set(self, name: str, value: AttributeScalar) -> None:
-        """Set an attribute."""
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
 
-    def event(self, name: str, attributes: Mapping[str, AttributeScalar] | None = None) -> None:
+    def set(self, attributes: Mapping[str, AttributeScalar]) -> None:
+        """Set attributes of the registry."""
+
+    def event(self, name: str, attributes: Mapping[str, AttributeScalar]) -> None:
         """Add an event, now."""
 
     def error(self, message: str) -> None:
         """Set the status to error."""
 
-    def end(self) -> None:
-        """End it now; a second call does nothing."""
+    def end(self, at_ns: int | None = None) -> None:
+        """End it now or at `at_ns`; ending twice is a mistake of the program."""
 
 
 class Tracer(Protocol):
     """Makes the spans of one iteration, all in one trace."""
 
-    def begin(self, name: str, attributes: Mapping[str, AttributeScalar], parent: OpenSpan | None = None) -> OpenSpan:
-        """Begin a span under `parent`, or the root."""
+    def start(
+        self,
+        name: str,
+        attributes: Mapping[str, AttributeScalar],
+        *,
+        parent: Any,  # noqa: ANN401 - a span of this very tracer, which a Protocol cannot say
+        start_ns: int | None = None,
+    ) -> OpenSpan:
+        """Begin a span under `parent` (None: the root), now or at `start_ns`."""
 
     def issue_trace(self) -> tuple[str, str]:
         """Return (trace id, traceparent) for traffic whose amount depends on timing; never in the digest."""
 
     def flush(self) -> None:
         """Return when every ended span has been exported; raises `TelemetryError`."""
+
+    def close(self) -> None:
+        """Give the connection back."""
 
 
 StartTrace: TypeAlias = Callable[[str, Mapping[str, AttributeScalar]], Tracer]
@@ -59,11 +73,12 @@ def span(
     tracer: Tracer, name: str, attributes: Mapping[str, AttributeScalar], parent: OpenSpan | None
 ) -> Iterator[OpenSpan]:
     """Begin a span and end it with the block; an exception makes its status error."""
-    opened = tracer.begin(name, attributes, parent)
+    opened = tracer.start(name, attributes, parent=parent)
     try:
         yield opened
     except BaseException as err:
         opened.error(str(err).splitlines()[0] if str(err) else type(err).__name__)
         raise
     finally:
-        opened.end()
+        if not opened.ended:
+            opened.end()

@@ -40,7 +40,10 @@ def run_exec(
 def _of_result(engine: Engine, container: str, result: ExecResult) -> ActionResult:
     kind, message = "", ""
     if result.timed_out:
-        kind, message = "timeout", "the command did not end in time" + (" and had to be killed" if result.killed else "")
+        kind, message = (
+            "timeout",
+            "the command did not end in time" + (" and had to be killed" if result.killed else ""),
+        )
     elif result.exit_code is None or result.exit_code == _KILLED:
         kind, message = _why_killed(engine, container)
     elif result.exit_code == _NOT_FOUND:
@@ -76,5 +79,7 @@ def _container_gone(engine: Engine, container: str, err: EngineError) -> ActionR
     except EngineError:
         return ActionResult(error_type="engine", message=err.message)
     if state.status in ("exited", "dead", "restarting"):
-        return ActionResult(error_type="not_started", message=f"the container is {state.status} (exit {state.exit_code})")
+        return ActionResult(
+            error_type="not_started", message=f"the container is {state.status} (exit {state.exit_code})"
+        )
     return ActionResult(error_type="engine", message=err.message)

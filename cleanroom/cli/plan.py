@@ -1,0 +1,32 @@
+"""`cleanroom plan`: everything that a run would do, drawn and fixed, with its digest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from cleanroom.cli.selection import add_selection, options_of
+from cleanroom.errors import ExitCode
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "plan", help="print what a run would do", description="Print the timeline of every spec and its digest; starts nothing."
+    )
+    add_selection(parser)
+    parser.add_argument("--format", default="text", choices=["text", "json"], help="for people or for programs")
+    parser.set_defaults(call=_plan)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from cleanroom.pipeline.suites import load_plans  # noqa: PLC0415 - the parser itself stays light
+    from cleanroom.plan.text import plan_json, plan_text  # noqa: PLC0415
+
+    plans = load_plans(options_of(arguments, out="")).plans
+    if arguments.format == "json":
+        sys.stdout.write(json.dumps([plan_json(p) for p in plans], indent=2, sort_keys=True) + "\n")
+    else:
+        sys.stdout.write("\n".join(plan_text(p) for p in plans))
+    return int(ExitCode.PASS)

@@ -1,0 +1,78 @@
+"""`cleanroom run`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cleanroom.cli.selection import add_selection, options_of
+
+if TYPE_CHECKING:
+    from cleanroom.engine.conversation import Interrupt
+    from cleanroom.pipeline.outside import RunOutcome
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("run", help="run specs and judge them", description="Run specs and judge them.")
+    add_selection(parser)
+    parser.add_argument("--out", default="cleanroom-report", metavar="DIR", help="report folder (default: cleanroom-report)")
+    parser.add_argument(
+        "--engine", default="auto", choices=["auto", "cell", "own", "host"],
+        help="where the services run: a cell in the engine at hand, a private engine (root), or that engine itself",
+    )  # fmt: skip
+    parser.add_argument("--image", default=os.environ.get("CLEANROOM_IMAGE", ""), help="image of the cell (CLEANROOM_IMAGE)")
+    parser.add_argument("--image-cache", default="auto", choices=["auto", "off"], help="keep images between runs")
+    parser.add_argument("--state-dir", default="", metavar="DIR", help="where a private engine keeps its image cache")
+    parser.add_argument("--jobs", type=int, default=None, metavar="N", help="iterations at a time (default: one per CPU)")
+    parser.add_argument("--keep", action="store_true", help="leave the first environment up, and say how to get in")
+    parser.add_argument(
+        "--progress", default="auto", choices=["auto", "live", "plain", "quiet"], help="how to tell what is going on"
+    )
+    parser.set_defaults(call=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from cleanroom.engine.conversation import Interrupt  # noqa: PLC0415 - docker is heavy; help texts need none of it
+    from cleanroom.pipeline.outside import run_cleanroom  # noqa: PLC0415
+
+    progress = arguments.progress
+    if progress == "auto":
+        progress = "live" if sys.stdout.isatty() and "CI" not in os.environ else "plain"
+    options = options_of(
+        arguments, out=str(Path(arguments.out).resolve()), engine=arguments.engine, image=arguments.image,
+        image_cache=arguments.image_cache, state_dir=arguments.state_dir, jobs=arguments.jobs, keep=arguments.keep,
+        progress=progress,
+    )  # fmt: skip
+    interrupt = Interrupt()
+    _obey_signals(interrupt)
+    outcome = run_cleanroom(options, _write, interrupt)
+    _tell(outcome)
+    return outcome.exit_code
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _obey_signals(interrupt: Interrupt) -> None:
+    def handler(_number: int, _frame: object) -> None:
+        # Not in the handler itself: it may have interrupted the very code that holds the lock.
+        threading.Thread(target=interrupt.fire, daemon=True).start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def _tell(outcome: RunOutcome) -> None:
+    for note in outcome.notes:
+        sys.stdout.write(f"note: {note}\n")
+    if outcome.message:
+        sys.stderr.write(f"cleanroom: {outcome.message}\n")
+    sys.stdout.write(f"reports: {outcome.out}\n")

@@ -1,0 +1,102 @@
+"""What runs inside a cell, from its job to its report: the worker's main function."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import MutableMapping
+from dataclasses import replace
+from pathlib import Path
+
+from cleanroom.clock import SystemClock
+from cleanroom.engine.cell import CellFacts
+from cleanroom.engine.control import WorkerLink
+from cleanroom.errors import CleanroomError, UsageError
+from cleanroom.pipeline.options import RunOptions
+from cleanroom.pipeline.repro import repro_line
+from cleanroom.pipeline.suites import Loaded, load_plans
+from cleanroom.pipeline.worker import Inside, Worker
+from cleanroom.report.console import listener_for, render_verdict
+from cleanroom.report.model import RunReport
+from cleanroom.report.write import write_report
+from cleanroom.run.codec import decode, encode
+from cleanroom.run.record import SessionRecord, Trouble
+from cleanroom.run.stop import Stop
+from cleanroom.validate.judge import judge_session
+
+JOB = "CLEANROOM_JOB"
+
+
+def encode_job(options: RunOptions) -> str:
+    """Return the options as the text that `run_inside` reads."""
+    return json.dumps(encode(options))
+
+
+def run_inside(environment: MutableMapping[str, str]) -> int:
+    """Do the job of a cell and return the exit code; the job, which may hold credentials, is taken out of `environment`."""
+    facts = CellFacts.from_environment(environment)
+    job = environment.pop(JOB, "")
+    if facts is None or not job:
+        raise UsageError("`cleanroom worker` is started by `cleanroom run`, inside a cell")
+    try:
+        asked = decode(json.loads(job), RunOptions)
+    except ValueError as err:
+        raise UsageError(f"the cell's job cannot be read: {err}", remedy="use the same version on both sides") from err
+    options = replace(asked, root=facts.workspace, out=facts.report)
+    stop = Stop()
+    _obey_signals(stop)
+    return _Job(options, asked, facts, stop).run(WorkerLink.from_environment(environment))
+
+
+class _Job:
+    def __init__(self, options: RunOptions, asked: RunOptions, facts: CellFacts, stop: Stop) -> None:
+        self._options = options
+        self._asked = asked
+        self._facts = facts
+        self._stop = stop
+        self._clock = SystemClock()
+
+    def run(self, link: WorkerLink | None) -> int:
+        out = Path(self._options.out)
+        started = self._clock.now_ns()
+        listen = listener_for(sys.stdout, self._options.progress, secrets=self._options.secrets)
+        loaded: Loaded | None = None
+        try:
+            loaded = load_plans(self._options)
+            inside = Inside(
+                facts=self._facts, link=link, listen=listen, stop=self._stop, journal=out / "journal", clock=self._clock
+            )
+            record = Worker(loaded, inside).run()
+        except CleanroomError as err:
+            record = SessionRecord(trouble=Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
+        began = self._clock.monotonic()
+        verdict = judge_session(record)
+        record = replace(record, timings={**record.timings, "judge": self._clock.monotonic() - began})
+        report = RunReport(
+            session=record, verdict=verdict, repro=repro_line(self._asked, loaded), seed=_seed(loaded),
+            started_ns=started, ended_ns=self._clock.now_ns(), secrets=self._options.secrets,
+        )  # fmt: skip
+        write_report(report, out)
+        sys.stdout.write(render_verdict(report))
+        sys.stdout.flush()
+        return int(verdict.exit_code)
+
+
+def _seed(loaded: Loaded | None) -> int | None:
+    return loaded.plans[0].seed if loaded is not None and loaded.plans else None
+
+
+def _obey_signals(stop: Stop) -> None:
+    """The first signal asks the run to stop, from a thread: a handler must not wait for locks. The second ends it."""
+
+    def handler(number: int, _frame: object) -> None:
+        if stop.requested:
+            os._exit(128 + number)
+        threading.Thread(target=stop.request, name="stop", daemon=True).start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+

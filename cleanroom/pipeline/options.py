@@ -1,0 +1,50 @@
+"""What a run was asked to do: one value made by the command line or by the action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+EngineMode: TypeAlias = Literal["auto", "cell", "own", "host"]
+FailOn: TypeAlias = Literal["failure", "inconclusive", "nondeterminism"]
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Options of `run`; paths are absolute, patterns are relative to `root`."""
+
+    specs: tuple[str, ...]
+    root: str
+    """The workspace: spec files and build contexts lie in it, and nothing outside of it is read."""
+    out: str
+    """Where the report goes."""
+    tags: tuple[str, ...] = ()
+    iterations: int | None = None
+    seed: int | None = None
+    random_seed: bool = False
+    """Draw a fresh seed and print it."""
+    variables: Mapping[str, str] = EMPTY
+    environment: Mapping[str, str] = EMPTY
+    """Variables of our environment that templates may read: allowed ones only."""
+    engine: EngineMode = "auto"
+    image: str = ""
+    """The cell's image; empty for that of the container we run in."""
+    image_cache: Literal["auto", "off"] = "auto"
+    cache_scope: str = ""
+    state_dir: str = ""
+    jobs: int | None = None
+    """Iterations at a time at most; None: as many as there are CPUs."""
+    registry_auth: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    """Registry → credentials, for pulls and nothing else."""
+    secrets: tuple[str, ...] = ()
+    """Texts that are masked wherever they would be written."""
+    fail_on: tuple[FailOn, ...] = ("failure", "inconclusive", "nondeterminism")
+    fail_on_empty: bool = True
+    keep: bool = False
+    progress: Literal["live", "plain", "quiet"] = "plain"
+    owner: tuple[int, int] | None = None
+    """(uid, gid) that report files get; None: our own."""
+    repro_command: str = "cleanroom run"

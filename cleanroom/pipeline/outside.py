@@ -1,0 +1,148 @@
+"""What runs outside of the cell: specs first, then a cell for the rest, and a report whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cleanroom.clock import SystemClock
+from cleanroom.engine.conversation import Interrupt
+from cleanroom.engine.launcher import LaunchOptions, LaunchResult, launch
+from cleanroom.engine.modes import choose_mode, gather_facts
+from cleanroom.errors import CleanroomError, ExitCode, UsageError
+from cleanroom.pipeline.inside import JOB, encode_job
+from cleanroom.pipeline.options import RunOptions
+from cleanroom.pipeline.repro import repro_line
+from cleanroom.pipeline.suites import InvalidSpecsError, Loaded, load_plans
+from cleanroom.report.model import RunReport
+from cleanroom.report.write import write_report
+from cleanroom.run.record import SessionRecord, Trouble
+from cleanroom.validate.judge import judge_session
+
+WORKER = ("-m", "cleanroom.cli.main", "worker")
+REPORT = "report.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """How a run ended: its exit code, where the report is, and what the launcher has to say."""
+
+    exit_code: int
+    out: str
+    seed: int | None = None
+    notes: tuple[str, ...] = ()
+    message: str = ""
+    """Why it ended before anything could be judged; empty otherwise."""
+    launched: LaunchResult | None = None
+
+
+def run_cleanroom(options: RunOptions, sink: Callable[[bytes], None], interrupt: Interrupt) -> RunOutcome:
+    """Run the specs that `options` name and return how it ended; a report is written in every case.
+
+    Raises nothing of ours: trouble is in the outcome and in the report.
+    """
+    started = SystemClock().now_ns()
+    loaded: Loaded | None = None
+    try:
+        loaded = load_plans(options)
+        if not loaded.plans:
+            return _nothing(options)
+        return _launch(loaded, sink, interrupt)
+    except CleanroomError as err:
+        return _failed(options, loaded, err, started)
+
+
+def _nothing(options: RunOptions) -> RunOutcome:
+    message = f"no scenario has one of the tags {', '.join(options.tags)}"
+    if options.fail_on_empty:
+        raise UsageError(message, remedy="correct the tags, or allow an empty selection with fail-on-empty: false")
+    return RunOutcome(exit_code=int(ExitCode.PASS), out=options.out, message=message)
+
+
+def _launch(loaded: Loaded, sink: Callable[[bytes], None], interrupt: Interrupt) -> RunOutcome:
+    options = loaded.options
+    mode = choose_mode(options.engine, gather_facts(os.environ))
+    if mode == "inside":
+        raise UsageError("this is the inside of a cell already", remedy="run cleanroom on the machine that holds the engine")
+    Path(options.out).mkdir(parents=True, exist_ok=True)
+    result = launch(
+        mode,
+        LaunchOptions(
+            workspace=options.root,
+            worker=WORKER,
+            out=options.out,
+            sink=sink,
+            environment={JOB: encode_job(options), **_proxies()},
+            image=options.image,
+            exclude=(".git", ".build", *_report_inside(options)),
+            cache=options.image_cache == "auto",
+            cache_scope=options.cache_scope or options.root,
+            state_dir=options.state_dir,
+            owner_ids=options.owner,
+            interrupt=interrupt,
+        ),
+    )
+    return RunOutcome(
+        exit_code=_exit_code(options, result), out=options.out, seed=loaded.plans[0].seed, notes=_notes(result),
+        launched=result,
+    )  # fmt: skip
+
+
+def _report_inside(options: RunOptions) -> tuple[str, ...]:
+    """The report of an earlier run must not travel into the cell with the workspace."""
+    out, root = Path(options.out).resolve(), Path(options.root).resolve()
+    return (out.relative_to(root).as_posix(),) if out.is_relative_to(root) and out != root else ()
+
+
+def _proxies() -> dict[str, str]:
+    """A proxy is part of the way to registries and package sources, in the preparation phase only."""
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _exit_code(options: RunOptions, result: LaunchResult) -> int:
+    """The worker's own, unless something of the run is left: that is trouble whatever the verdict was."""
+    if result.left and result.exit_code != ExitCode.INTERRUPTED:
+        return int(ExitCode.ENGINE)
+    if not (Path(options.out) / REPORT).is_file() and result.exit_code == ExitCode.PASS:
+        return int(ExitCode.ENGINE)
+    return result.exit_code
+
+
+def _notes(result: LaunchResult) -> tuple[str, ...]:
+    left = tuple(f"left behind: {name}" for name in result.left)
+    swept = tuple(f"removed what an earlier run had left: {name}" for name in result.swept)
+    return (*result.notes, *swept, *left)
+
+
+def _failed(options: RunOptions, loaded: Loaded | None, err: CleanroomError, started: int) -> RunOutcome:
+    trouble = Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy)
+    session = SessionRecord(trouble=trouble, interrupted=err.exit_code is ExitCode.INTERRUPTED)
+    seed = loaded.plans[0].seed if loaded is not None and loaded.plans else options.seed
+    report = RunReport(
+        session=session,
+        verdict=replace(judge_session(session), exit_code=ExitCode(err.exit_code)),
+        repro=repro_line(options, loaded),
+        seed=seed,
+        started_ns=started,
+        ended_ns=SystemClock().now_ns(),
+        secrets=options.secrets,
+        problems=err.problems if isinstance(err, InvalidSpecsError) else (),
+    )
+    try:
+        write_report(report, Path(options.out))
+    except CleanroomError as second:
+        return RunOutcome(exit_code=int(err.exit_code), out=options.out, seed=seed, message=f"{err}\n{second}")
+    return RunOutcome(exit_code=int(err.exit_code), out=options.out, seed=seed, message=str(err))
+
+
+def read_report(out: str) -> dict[str, object]:
+    """Return the report that a run wrote into `out`; raises `UsageError` when there is none."""
+    try:
+        found: dict[str, object] = json.loads((Path(out) / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise UsageError(f"{out}: no readable report: {err}") from err
+    return found

@@ -1,0 +1,93 @@
+"""Specs to plans: what is to be run, or every problem of every file."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cleanroom.errors import ExitCode, SpecError, UsageError
+from cleanroom.pipeline.options import RunOptions
+from cleanroom.plan.build import build_plan
+from cleanroom.plan.model import Plan
+from cleanroom.spec.load import discover, load_suite
+from cleanroom.spec.problem import render_problems
+from cleanroom.spec.source import Problem
+from cleanroom.spec.suite import Suite
+
+MAX_SEED = 2**31
+
+
+class InvalidSpecsError(SpecError):
+    """At least one spec is invalid; carries the problems as values."""
+
+    exit_code = ExitCode.INVALID_SPEC
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(render_problems(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The suites that were asked for, in order of file, and the options with a drawn seed fixed."""
+
+    options: RunOptions
+    plans: tuple[Plan, ...]
+
+    @property
+    def suites(self) -> tuple[Suite, ...]:
+        """The plans' suites."""
+        return tuple(p.suite for p in self.plans)
+
+
+def load_plans(options: RunOptions) -> Loaded:
+    """Load, filter by tag and plan every spec.
+
+    Raises `InvalidSpecsError` with the problems of all files, `UsageError` for a pattern that matches nothing.
+    """
+    root = Path(options.root)
+    options = _with_seed(options)
+    suites: list[Suite] = []
+    problems: list[Problem] = []
+    for path in discover(options.specs, root):
+        loaded = load_suite(
+            path, root=root, variables=options.variables, environment=options.environment, seed=options.seed
+        )
+        if isinstance(loaded, Suite):
+            suites.append(loaded)
+        else:
+            problems.extend(loaded)
+    if problems:
+        raise InvalidSpecsError(tuple(problems))
+    _check_names(suites)
+    chosen = [s for s in (_tagged(suite, options.tags) for suite in suites) if s is not None]
+    if any(s.determinism.random_seed for s in chosen) and options.seed is None:
+        options = replace(options, seed=secrets.randbelow(MAX_SEED))
+    plans = tuple(build_plan(s, seed=options.seed, iterations=options.iterations) for s in chosen)
+    return Loaded(options, plans)
+
+
+def _with_seed(options: RunOptions) -> RunOptions:
+    """Fix a random seed here, once: everything below only sees a number, which every report prints."""
+    return replace(options, seed=secrets.randbelow(MAX_SEED), random_seed=False) if options.random_seed else options
+
+
+def _tagged(suite: Suite, tags: Sequence[str]) -> Suite | None:
+    """Return the suite with the scenarios that bear one of `tags` (its own tags count for all), None without any."""
+    if not tags or set(tags) & set(suite.tags):
+        return suite
+    scenarios = tuple(s for s in suite.scenarios if set(tags) & set(s.tags))
+    return replace(suite, scenarios=scenarios) if scenarios else None
+
+
+def _check_names(suites: Sequence[Suite]) -> None:
+    seen: dict[str, str] = {}
+    for suite in suites:
+        if suite.name in seen:
+            raise UsageError(
+                f"two suites are called {suite.name!r}: {seen[suite.name]} and {suite.file}",
+                remedy="give one of them another meta.name",
+            )
+        seen[suite.name] = suite.file

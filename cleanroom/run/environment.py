@@ -1,0 +1,303 @@
+"""One environment: a suite's services, fresh, in one slot of the isolated network, from first container to proof of absence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+from cleanroom.engine.ports import Inventory
+from cleanroom.engine.processes import processes_of
+from cleanroom.engine.ready import ReadyCheck, await_ready
+from cleanroom.engine.service import (
+    Placed,
+    Placement,
+    Stage,
+    Started,
+    container_name,
+    remove_services,
+    restart_service,
+    start_services,
+    stop_services,
+)
+from cleanroom.errors import CleanroomError, EngineError, ExitCode
+from cleanroom.faults.base import Container
+from cleanroom.network.ports import Drop, Slot
+from cleanroom.plan.model import Plan
+from cleanroom.quantity import Duration
+from cleanroom.run.events import Event
+from cleanroom.run.ports import Ports
+from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
+from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer, span
+from cleanroom.spec.probe import HttpProbe, TcpProbe
+from cleanroom.spec.service import Service
+from cleanroom.telemetry.ports import Payload
+from cleanroom.telemetry.variables import telemetry_variables
+from cleanroom.text import tail
+
+LOG_BYTES = 256 * 1024
+DRAIN_TIMEOUT = Duration(10 * 10**9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """What an environment left behind: facts only."""
+
+    services: tuple[ServiceRecord, ...] = ()
+    egress: tuple[Drop, ...] = ()
+    cleanup: CleanupRecord = field(default_factory=CleanupRecord)
+    payloads: tuple[Payload, ...] = ()
+    late: int = 0
+    noise_traces: tuple[str, ...] = ()
+    trouble: Trouble | None = None
+    timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Environment:
+    """Opened once, closed once; `close` works after any failure of `open`."""
+
+    def __init__(self, ports: Ports, plan: Plan, tracer: Tracer, *, slot: int, identity: str) -> None:
+        self._ports = ports
+        self._plan = plan
+        self._tracer = tracer
+        self.id = identity
+        self.slot: Slot = ports.network.slots()[slot]
+        self._network = f"clr-{ports.run_id}-{slot}-{ports.token()}"
+        self._noise: list[str] = []
+        self._placed: dict[str, Placed] = {}
+        self._started: dict[str, Started] = {}
+        self._opened = False
+        self._timings: dict[str, float] = {}
+        self._forget = ports.stop.register(self._abort)
+
+    @property
+    def containers(self) -> Mapping[str, Container]:
+        """Every running service as faults and steps see it."""
+        found = {}
+        for name, started in self._started.items():
+            probes = self._plan.suite.service(name).ready
+            ports = tuple(p.port for p in probes if isinstance(p, TcpProbe | HttpProbe))
+            found[name] = Container(service=name, id=started.container, address=started.address, ports=ports)
+        return found
+
+    def _address(self, service: str) -> str:
+        return self.slot.address(self._plan.addresses[service])
+
+    def _place(self, service: Service) -> Placed:
+        suite = self._plan.suite
+        endpoint = self._ports.telemetry.endpoint(self.slot.index, service.telemetry.protocol)
+        name = container_name(self._ports.run_id, self.slot.index, service.name, self._ports.token())
+        placement = Placement(
+            container=name,
+            image=self._ports.images(suite, service.name),
+            network=self._network,
+            address=self._address(service.name),
+            dns=(self.slot.gateway,),
+            resolv_conf=self._ports.network.resolv_conf(self.slot.index),
+            environment=telemetry_variables(service, endpoint, suite.otel.resource, self._plan.seed),
+            cgroup_parent=self._ports.cgroup_parent,
+            traceparent=self._issue(),
+        )
+        return Placed(service=service, placement=placement)
+
+    def _issue(self) -> str:
+        trace_id, traceparent = self._tracer.issue_trace()
+        self._noise.append(trace_id)
+        return traceparent
+
+    def open(self, parent: OpenSpan) -> None:
+        """Start everything and wait until it is ready; raises `EngineError`, `InterruptedRunError`, …: then close it."""
+        clock, suite = self._ports.clock, self._plan.suite
+        began = clock.monotonic()
+        proof = self._ports.proof
+        facts = {"services": tuple(sorted(s.name for s in suite.services))}
+        measured = {"proof.vectors": len(proof.vectors), "proof.ways_out": proof.ways_out} if proof else {}
+        with span(self._tracer, "cleanroom.environment", {**facts, **measured}, parent) as opened:
+            self._ports.telemetry.open(self.slot.index, self.id)
+            self._opened = True
+            self._ports.network.open(self.slot.index, {s.name: self._address(s.name) for s in suite.services})
+            self._ports.engine.create_network(
+                self._network, bridge=self.slot.bridge, subnet=self.slot.subnet, gateway=self.slot.gateway
+            )
+            self._placed = {s.name: self._place(s) for s in suite.services}
+            for started in start_services(self._stage(), self._plan.start_order, self._placed):
+                self._started[started.service] = started
+                self._tell_started(started, opened)
+        self._timings["start"] = clock.monotonic() - began
+
+    def _stage(self) -> Stage:
+        return Stage(self._ports.engine, self._ports.clock, abort=_StopFlag(self._ports))
+
+    def _tell_started(self, started: Started, parent: OpenSpan) -> None:
+        facts: dict[str, AttributeScalar] = {
+            "service": started.service, "image": started.image, "ready_ms": started.ready_ms
+        }  # fmt: skip
+        opened = self._tracer.start("cleanroom.service.start", facts, parent=parent, start_ns=started.start_ns)
+        opened.end(started.ready_ns)
+        self._ports.listen(
+            Event(
+                kind="service", text="ready", suite=self._plan.suite.name, subject=started.service,
+                seconds=started.ready_ms / 1000, ok=True,
+            )
+        )  # fmt: skip
+
+    def way_in(self, service: str) -> str:
+        """Return the command that opens a shell in a service, from where the run was started."""
+        pid = self._ports.engine.inspect(self._started[service].container).pid
+        return f"{self._ports.entrance} nsenter --target {pid} --mount --uts --ipc --net --pid -- sh".strip()
+
+    def revive(self, service: str) -> None:
+        """Start a dead service again, unless it runs, and wait until it is ready (a fault's end)."""
+        before = self._started[service]
+        if self._ports.engine.inspect(before.container).status == "running":
+            self._await_again(service)
+            return
+        started = restart_service(self._stage(), self._placed[service], before.container)
+        self._started[service] = replace(before, ready_ns=started.ready_ns)
+
+    def _await_again(self, service: str) -> None:
+        place = self._placed[service]
+        check = ReadyCheck(
+            service=place.service, container=self._started[service].container, address=place.placement.address,
+            traceparent=place.placement.traceparent,
+        )  # fmt: skip
+        await_ready(self._ports.engine, self._ports.clock, check, _StopFlag(self._ports))
+
+    def _abort(self) -> None:
+        """The run is to stop: kill every container so that nobody goes on waiting for one."""
+        for started in list(self._started.values()):
+            try:
+                self._ports.engine.kill(started.container)
+            except EngineError as err:
+                # It may have ended by itself a moment ago; the teardown looks at what is left in any case.
+                self._ports.listen(Event(kind="warning", text=err.message, subject=started.service))
+
+    def close(self, parent: OpenSpan, trigger: str) -> Closed:
+        """Stop, drain, remove, and prove that nothing is left; never raises a `CleanroomError`."""
+        troubles: list[Trouble] = []
+        with span(self._tracer, "cleanroom.cleanup", {"trigger": trigger}, parent) as opened:
+            began = self._ports.clock.monotonic()
+            services = self._stop(opened, troubles)
+            self._timings["stop"] = self._ports.clock.monotonic() - began
+            payloads, late = self._collect(troubles)
+            egress = self._egress(troubles)
+            cleanup = self._remove(trigger, began, troubles)
+            self._mark(opened, cleanup)
+        self._forget()
+        return Closed(
+            services=services, egress=egress, cleanup=cleanup, payloads=payloads, late=late,
+            noise_traces=tuple(self._noise), trouble=troubles[0] if troubles else None, timings=dict(self._timings),
+        )  # fmt: skip
+
+    def _stop(self, parent: OpenSpan, troubles: list[Trouble]) -> tuple[ServiceRecord, ...]:
+        suite, engine = self._plan.suite, self._ports.engine
+        running = {n: (suite.service(n), s.container) for n, s in self._started.items()}
+        ended = {s.service: s for s in stop_services(self._stage(), self._plan.start_order, running)}
+        records = []
+        for name, started in sorted(self._started.items()):
+            stopped = ended[name]
+            facts: dict[str, AttributeScalar] = {
+                "service": name, "image": started.image, "oom_killed": stopped.oom_killed
+            }  # fmt: skip
+            if stopped.exit_code is not None:
+                facts["exit_code"] = stopped.exit_code
+            opened = self._tracer.start("cleanroom.service.stop", facts, parent=parent, start_ns=stopped.start_ns)
+            if stopped.trouble:
+                opened.error(stopped.trouble)
+                troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=f"service {name}: {stopped.trouble}"))
+            opened.end(stopped.end_ns)
+            try:
+                raw = engine.logs(started.container, LOG_BYTES + 1)
+            except EngineError as err:
+                raw = f"its log could not be read: {err.message}".encode()
+            records.append(
+                ServiceRecord(
+                    name=name, image=started.image, address=started.address, container=started.container,
+                    hostname=suite.service(name).hostname or name, ready_ms=started.ready_ms,
+                    exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, log=tail(raw, LOG_BYTES),
+                    log_truncated=len(raw) > LOG_BYTES,
+                )
+            )  # fmt: skip
+        return tuple(records)
+
+    def _collect(self, troubles: list[Trouble]) -> tuple[tuple[Payload, ...], int]:
+        """Wait at the barrier, then take what arrived; a collector that died is trouble, never a pass."""
+        if not self._opened:
+            return (), 0
+        began = self._ports.clock.monotonic()
+        try:
+            self._ports.telemetry.check()
+            self._ports.telemetry.drain(self.slot.index, DRAIN_TIMEOUT)
+        except CleanroomError as err:
+            troubles.append(Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
+        payloads = self._ports.telemetry.close(self.slot.index, self.id)
+        self._timings["drain"] = self._ports.clock.monotonic() - began
+        return payloads, self._ports.telemetry.late(self.id)
+
+    def _egress(self, troubles: list[Trouble]) -> tuple[Drop, ...]:
+        if not self._opened:
+            return ()
+        try:
+            return self._ports.network.close(self.slot.index)
+        except CleanroomError as err:
+            troubles.append(Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
+            return ()
+
+    def _ours(self) -> Inventory:
+        """What exists in the engine of this environment: its containers and its network, by name."""
+        everything = self._ports.engine.inventory()
+        names = {p.placement.container for p in self._placed.values()}
+        return Inventory(
+            containers=tuple(n for n in everything.containers if n in names),
+            networks=tuple(n for n in everything.networks if n == self._network),
+        )
+
+    def _remove(self, trigger: str, began: float, troubles: list[Trouble]) -> CleanupRecord:
+        engine = self._ports.engine
+        start = self._ports.clock.monotonic()
+        created, left = Inventory(), Inventory()
+        processes: tuple[str, ...] = ()
+        try:
+            created = self._ours()
+            for words in remove_services(engine, [p.placement.container for p in self._placed.values()]):
+                troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=words))
+            engine.remove_network(self._network)
+            left = self._ours()
+            processes = processes_of(tuple(s.container for s in self._started.values()))
+        except EngineError as err:
+            troubles.append(Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
+        self._timings["cleanup"] = self._ports.clock.monotonic() - start
+        return CleanupRecord(
+            trigger=_trigger(trigger), created=created, removed=created.minus(left), left=left,
+            processes_left=processes, duration_ns=int((self._ports.clock.monotonic() - began) * 10**9),
+        )  # fmt: skip
+
+    def _mark(self, opened: OpenSpan, cleanup: CleanupRecord) -> None:
+        left = len(cleanup.left.containers) + len(cleanup.left.networks) + len(cleanup.processes_left)
+        opened.set(
+            {
+                "containers": len(cleanup.removed.containers), "networks": len(cleanup.removed.networks), "volumes": 0,
+                "processes": len(self._started), "parallel": True, "success": cleanup.success, "left": left,
+            }
+        )  # fmt: skip
+        if not cleanup.success:
+            opened.error("something is left")
+
+
+class _StopFlag:
+    """The run's stop as the engine's services understand it."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._stop = ports.stop
+
+    def is_set(self) -> bool:
+        return self._stop.requested
+
+
+def _trigger(text: str) -> Literal["normal", "failure", "timeout", "interrupt"]:
+    match text:
+        case "failure" | "timeout" | "interrupt":
+            return text
+        case _:
+            return "normal"

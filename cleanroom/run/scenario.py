@@ -1,0 +1,244 @@
+"""One scenario in its environment: steps in order, disturbed by its faults, then settled (spec.md section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from cleanroom.clock import Deadline
+from cleanroom.errors import CleanroomError, ExitCode
+from cleanroom.faults.base import FaultContext
+from cleanroom.plan.model import Plan
+from cleanroom.run.chaos import Chaos, ChaosPorts
+from cleanroom.run.environment import Environment
+from cleanroom.run.events import Event
+from cleanroom.run.journal import Journal
+from cleanroom.run.ports import Ports
+from cleanroom.run.record import FaultRecord, Outcome, ScenarioRecord, StepRecord, Trouble
+from cleanroom.run.step import Timed, cut_timeout, record_of, service_of, skipped, timed, type_of
+from cleanroom.run.steps.execute import run_exec
+from cleanroom.run.steps.http import run_http
+from cleanroom.run.steps.result import ActionResult
+from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer
+from cleanroom.spec.scenario import ExecAction, HealAction, HttpAction, InjectAction, Scenario, SleepAction, Step
+
+SETTLE_FIRST = 0.01
+SETTLE_MOST = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where a scenario plays: the plan, the iteration, the tracer and the environment."""
+
+    ports: Ports
+    plan: Plan
+    iteration: int
+    tracer: Tracer
+    environment: Environment
+    journal: Journal
+
+
+class Play:
+    """The steps and faults of one scenario of one iteration."""
+
+    def __init__(self, stage: Stage, scenario: Scenario, parent: OpenSpan) -> None:
+        self._stage = stage
+        self._ports = stage.ports
+        self._scenario = scenario
+        self._parent = parent
+        self._deadline = Deadline.after(stage.ports.clock, scenario.timeout.seconds)
+        self._chaos = Chaos(stage.plan.timeline(scenario.name), self._chaos_ports())
+
+    def _chaos_ports(self) -> ChaosPorts:
+        environment = self._stage.environment
+        context = FaultContext(
+            engine=self._ports.engine,
+            clock=self._ports.clock,
+            slot=environment.slot,
+            containers=environment.containers,
+            revive=environment.revive,
+            policy_restarts={s.name: s.restart.policy != "no" for s in self._stage.plan.suite.services},
+        )
+        return ChaosPorts(
+            tracer=self._stage.tracer, parent=self._parent, clock=self._ports.clock, open_fault=self._ports.open_fault,
+            context=context, journal=self._journal_fault,
+        )  # fmt: skip
+
+    def _journal_fault(self, record: FaultRecord) -> None:
+        self._stage.journal.fault(self._stage.plan.suite.name, self._stage.iteration, self._scenario.name, record)
+
+    def run(self) -> tuple[tuple[StepRecord, ...], tuple[FaultRecord, ...]]:
+        """Run every step that may run and end every fault; never raises for what a step or a fault does."""
+        records: list[StepRecord] = []
+        blocked = ""
+        self._chaos.begin()
+        try:
+            for step in self._scenario.steps:
+                reason = blocked or self._stop_reason()
+                record = skipped(step, reason) if reason else self._step(step)
+                records.append(record)
+                if record.outcome == "failed" and not (step.continue_on_failure or step.optional):
+                    blocked = f"step {step.name!r} failed before it"
+        finally:
+            faults = self._chaos.finish()
+        for fault in faults:
+            self._tell_fault(fault)
+        return tuple(records), faults
+
+    def _stop_reason(self) -> str:
+        if self._ports.stop.requested:
+            return "the run was interrupted"
+        if self._deadline.expired():
+            return f"the scenario's timeout of {self._scenario.timeout} had passed"
+        return ""
+
+    def _step(self, step: Step) -> StepRecord:
+        self._chaos.before_step(step.name)
+        cut = cut_timeout(step, self._deadline.remaining())
+        attributes: dict[str, AttributeScalar] = {
+            "type": type_of(step),
+            "timeout_ms": int(step.timeout.ms),
+            "attempts": 1,
+        }
+        if service_of(step):
+            attributes["service"] = service_of(step)
+        opened = self._stage.tracer.start(f"cleanroom.step:{step.name}", attributes, parent=self._parent)
+        start_ns = self._ports.clock.now_ns()
+        outcome = timed(self._ports.clock, self._act(cut, opened), start_ns)
+        record = record_of(step, outcome)
+        self._close_step(step, cut, opened, (outcome, record))
+        self._chaos.after_step(step.name)
+        self._ports.listen(
+            Event(
+                kind="step", text=record.reason, suite=self._stage.plan.suite.name, iteration=self._stage.iteration,
+                scenario=self._scenario.name, subject=step.name, seconds=(outcome.end_ns - start_ns) / 10**9,
+                ok=record.outcome == "passed",
+            )
+        )  # fmt: skip
+        return record
+
+    def _close_step(self, step: Step, cut: Step, opened: OpenSpan, done: tuple[Timed, StepRecord]) -> None:
+        result, record = done[0].result, done[1]
+        if result.exit_code is not None:
+            opened.set({"exit_code": result.exit_code})
+        if result.error_type:
+            opened.set({"error.type": result.error_type})
+        if result.error_type or record.outcome == "failed":
+            opened.error(record.reason or result.message)
+        if result.error_type == "timeout":
+            kind = "step" if cut.timeout == step.timeout else "scenario"
+            limit: dict[str, AttributeScalar] = {
+                "kind": kind,
+                "timeout_ms": int(cut.timeout.ms),
+                "grace_ms": int(step.grace.ms),
+            }
+            self._timeout_span("graceful", {**limit, "signal": "SIGTERM"}, opened)
+            if result.killed:
+                self._timeout_span("hard", {**limit, "signal": "SIGKILL"}, opened)
+        opened.end()
+
+    def _timeout_span(self, how: str, attributes: Mapping[str, AttributeScalar], parent: OpenSpan) -> None:
+        ended = self._stage.tracer.start(f"cleanroom.timeout.{how}", attributes, parent=parent)
+        ended.error("out of time")
+        ended.end()
+
+    def _act(self, step: Step, opened: OpenSpan) -> ActionResult:
+        environment = self._stage.environment
+        match step.action:
+            case ExecAction() as action:
+                container = environment.containers[action.service].id
+                context = {"TRACEPARENT": opened.traceparent}
+                return run_exec(self._ports.engine, container, action, (step.timeout, step.grace), context)
+            case HttpAction() as action:
+                address = environment.containers[action.service].address
+                return run_http(address, action, step.timeout, {"traceparent": opened.traceparent})
+            case SleepAction() as action:
+                self._ports.stop.wait(min(action.duration, step.timeout).seconds)
+                return ActionResult(duration_ns=action.duration.ns)
+            case InjectAction() as action:
+                return self._verdict_of(action.fault, started=self._chaos.inject(action.fault), verb="inject")
+            case HealAction() as action:
+                return self._verdict_of(action.fault, started=self._chaos.heal(action.fault), verb="heal")
+
+    def _verdict_of(self, fault: str, *, started: bool, verb: str) -> ActionResult:
+        if started:
+            return ActionResult()
+        drawn = any(r.drawn for r in self._chaos.records() if r.id == fault)
+        message = f"there was nothing to {verb} of fault {fault!r}" + ("" if drawn else " (no occurrence was drawn)")
+        return ActionResult(error_type="not_started" if drawn else "", message=message)
+
+    def _tell_fault(self, fault: FaultRecord) -> None:
+        self._ports.listen(
+            Event(
+                kind="fault", text=fault.reason or f"{fault.kind} on {', '.join(fault.targets)} by {fault.backend}",
+                suite=self._stage.plan.suite.name, iteration=self._stage.iteration, scenario=self._scenario.name,
+                subject=fault.id, ok=(fault.verified and fault.reverted) if fault.drawn else None,
+            )
+        )  # fmt: skip
+
+    def settle(self) -> None:
+        """Wait until every positive expectation holds and it has been quiet, at most `otel.settle.timeout`."""
+        settle = self._stage.plan.suite.otel.settle
+        deadline = Deadline.after(self._ports.clock, settle.timeout.seconds)
+        quiet_since = self._ports.clock.monotonic()
+        seen = -1
+        pause = SETTLE_FIRST
+        while not deadline.expired() and not self._ports.stop.requested:
+            payloads = self._ports.telemetry.payloads(self._stage.environment.id)
+            if len(payloads) != seen:
+                seen, quiet_since = len(payloads), self._ports.clock.monotonic()
+            # The quiet is asked for as well: a service that does not flush on SIGTERM would lose its last batch.
+            quiet = self._ports.clock.monotonic() - quiet_since >= settle.quiet.seconds
+            if quiet and self._ports.settled(self._stage.plan.suite, self._scenario, payloads):
+                return
+            self._ports.stop.wait(min(pause, deadline.remaining()))
+            pause = min(SETTLE_MOST, pause * 1.5)
+
+
+def outcome_of(steps: tuple[StepRecord, ...], faults: tuple[FaultRecord, ...], scenario: Scenario) -> Outcome:
+    """Return the scenario's outcome by its steps and faults (spec.md section 4)."""
+    if any(s.outcome != "passed" and not s.optional for s in steps):
+        return "failed"
+    allowed = {f.id for f in scenario.chaos if f.allow_inconclusive or not f.verify}
+    drawn = [f for f in faults if f.drawn]
+    if any(f.injected and not f.reverted for f in drawn):
+        return "error"
+    if any(not f.verified and f.id not in allowed for f in drawn) and not scenario.allow_inconclusive:
+        return "inconclusive"
+    return "degraded" if any(s.outcome != "passed" for s in steps) else "passed"
+
+
+def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRecord) -> ScenarioRecord:
+    """Run steps and settle under an open scenario span; the outcome goes onto the span."""
+    clock = stage.ports.clock
+    began = clock.monotonic()
+    try:
+        performance = Play(stage, scenario, opened)
+        steps, faults = performance.run()
+        ran = clock.monotonic()
+        performance.settle()
+    except CleanroomError as err:
+        trouble = Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy, at=scenario.at)
+        mark(opened, "error", err.message)
+        return replace(record, trouble=trouble)
+    outcome = outcome_of(steps, faults, scenario)
+    trouble_found = _reversal_trouble(faults, scenario)
+    mark(opened, outcome, "")
+    timings = {**record.timings, "steps": ran - began, "settle": clock.monotonic() - ran}
+    return replace(record, outcome=outcome, steps=steps, faults=faults, timings=timings, trouble=trouble_found)
+
+
+def mark(opened: OpenSpan, outcome: Outcome, why: str) -> None:
+    """Put a scenario's outcome onto its span."""
+    opened.set({"outcome": outcome, "degraded": outcome == "degraded"})
+    if outcome not in ("passed", "degraded"):
+        opened.error(why or f"the scenario {outcome}")
+
+
+def _reversal_trouble(faults: tuple[FaultRecord, ...], scenario: Scenario) -> Trouble | None:
+    """A fault that could not be taken away makes the iteration an error (design section 6)."""
+    stuck = [f for f in faults if f.injected and not f.reverted]
+    if not stuck:
+        return None
+    names = "; ".join(f"{f.id}: {f.reason}" for f in stuck)
+    return Trouble(exit_code=int(ExitCode.ENGINE), message=f"not reverted: {names}", at=scenario.at)
