@@ -6,13 +6,14 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cleanroom.engine.cell import cache_holder
-from cleanroom.engine.identity import ROLE_LABEL
+from cleanroom.engine.identity import ROLE_LABEL, decode_owner, provably_dead, this_process
 from cleanroom.engine.raw import RawEngine
 from cleanroom.errors import EngineError
 
@@ -21,6 +22,8 @@ PREFIX = "cleanroom-cache-"
 LAYOUT = "1/classic-store"
 # Folder of image/ → the folder of the data root that holds its layers.
 _LAYER_FOLDERS: Mapping[str, str] = {"overlay2": "overlay2", "vfs": "vfs/dir"}
+_CLEANUP_LIMIT = 10.0
+_PAUSE = 0.02
 _KEPT_IN_IMAGE = frozenset({"distribution", "imagedb", "layerdb", "repositories.json"})
 
 
@@ -72,7 +75,7 @@ def empty_to_images(data_root: str) -> CacheProof:
 
 def wipe(data_root: str) -> None:
     """Remove all that is in a data root; raises `EngineError` when something cannot be removed."""
-    # The index first: broken off half-way, layers without an index are garbage, an index without layers is a broken cache.
+    # The index first: broken off half-way, layers without an index are garbage, the reverse is a broken cache.
     for entry in sorted(Path(data_root).iterdir(), key=lambda entry: entry.name != "image"):
         try:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
@@ -158,9 +161,11 @@ def locked_folder(state_dir: str, scope: str) -> Iterator[LockedCache | None]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _lock(handle):
+        if not _lock_from_the_living(handle):
             yield None
             return
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, this_process().encode().encode(), 0)
         data = folder / "data"
         data.mkdir(exist_ok=True)
         yield LockedCache(data_root=str(data), handle=handle)
@@ -205,6 +210,17 @@ def _remove_folder(folder: Path) -> bool:
         return True
     finally:
         os.close(handle)
+
+
+def _lock_from_the_living(handle: int) -> bool:
+    """Lock at once or not at all, unless the holder is dead: then its supervisor is cleaning up, and is waited for."""
+    end = time.monotonic() + _CLEANUP_LIMIT
+    while not _lock(handle):
+        owner = decode_owner(os.pread(handle, 4096, 0).decode("utf-8", "replace"))
+        if owner is None or provably_dead(owner, this_process()) is not True or time.monotonic() > end:
+            return False
+        time.sleep(_PAUSE)
+    return True
 
 
 def _lock(handle: int) -> bool:

@@ -51,8 +51,8 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: self.end(KILLED))
-        # A terminal's ^C goes to the launcher, which says what is to be done.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A terminal's ^C goes to the launcher, which says what is to be done. Not SIG_IGN: the worker would inherit it.
+        signal.signal(signal.SIGINT, lambda *_: None)
         poll = select.poll()
         poll.register(0, select.POLLIN | select.POLLHUP)
         poll.register(wakeup_read, select.POLLIN)
