@@ -27,6 +27,8 @@ _LINGER_S: Final = 0.5
 # Until SIGKILL has taken effect; a frozen (paused) container keeps it pending, so the wait is bounded.
 _DEATH_S: Final = 5.0
 _CHECK_S: Final = 1.0
+# How long the engine may take from accepting a command to its first process.
+_BIRTH_S: Final = 5.0
 
 
 def run_exec(wire: Wire, container: str, spec: ExecSpec) -> ExecResult:
@@ -151,17 +153,28 @@ class _Session:
     def _group(self, known: frozenset[processes.Process]) -> frozenset[processes.Process]:
         """Return the living members of the group: those known before, and those found now."""
         if self._leader is None:
-            if self._finished():
-                return frozenset()
+            self._leader = self._find_leader()
+        if self._leader is None:
+            return frozenset()
+        return processes.group_of(self._leader, known)
+
+    def _find_leader(self) -> processes.Process | None:
+        """Return the command's first process, None when the command has ended."""
+        born = time.monotonic() + _BIRTH_S
+        while not self._finished():
             pid, container = int(self._state.get("Pid") or 0), str(self._state.get("ContainerID", ""))
-            self._leader = processes.find(pid, container)
-            if self._leader is None:
+            leader = processes.find(pid, container)
+            if leader is not None:
+                return leader
+            if time.monotonic() >= born:
                 raise EngineError(
                     f"a command in container {container[:12]} ran into its timeout and cannot be ended: "
                     f"the engine's process {pid} is not visible here",
                     remedy="run in the engine mode `cell` or `own`, or as root on the machine of the engine",
                 )
-        return processes.group_of(self._leader, known)
+            # A timeout can strike before the engine has got as far as starting the process.
+            time.sleep(_POLL_S)
+        return None
 
     def _relay(self, timeout: float) -> bool:
         """Move bytes for at most `timeout` seconds, returning early after any; True once the output has ended."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from cleanroom.clock import Clock
-from cleanroom.engine.ports import EMPTY, ContainerSpec, Engine, Mount
+from cleanroom.engine.ports import ContainerSpec, Engine, Mount
 from cleanroom.engine.ready import Abort, ReadyCheck, await_ready, log_excerpt, prefix
 from cleanroom.errors import CleanroomError, EngineError, InterruptedRunError
 
@@ -35,7 +35,8 @@ class Placement:
     address: str
     resolv_conf: str = ""
     """Path on the engine's file system; "" leaves the engine's own."""
-    environment: Mapping[str, str] = EMPTY
+    environment: Mapping[str, str] = field(default_factory=dict)
+    dns: tuple[str, ...] = ()
     cgroup_parent: str = ""
     traceparent: str = ""
 
@@ -119,6 +120,7 @@ def container_spec(placed: Placed) -> ContainerSpec:
         files={path: content.encode() for path, content in sorted(service.files.items())},
         network=place.network,
         address=place.address,
+        dns=place.dns,
         cpus=limits.cpus,
         memory=memory,
         memory_swap=None if memory is None else memory + swap,

@@ -220,6 +220,14 @@ def test_a_willing_command_is_ended_by_term_alone(engine: DockerEngine, run: Run
     assert (found.timed_out, found.killed, found.exit_code) == (True, False, 143)
 
 
+def test_a_timeout_that_strikes_before_the_command_runs_ends_it_too(engine: DockerEngine, run: Run) -> None:
+    container = run(*FOREVER)
+    for microseconds in (0, 1, 20_000):
+        spec = ExecSpec(command=("sleep", "77"), timeout=Duration(microseconds * 1000), grace=ms(500))
+        assert engine.execute(container, spec).timed_out
+    assert "sleep 77" not in processes(engine, container)
+
+
 def test_a_command_whose_container_dies_says_so(engine: DockerEngine, run: Run) -> None:
     container = run(*FOREVER)
     killer = threading.Timer(0.3, engine.kill, [container])

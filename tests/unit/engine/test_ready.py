@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from cleanroom.engine.ports import ContainerState, ExecResult, ExecSpec
+from cleanroom.engine.ready import ReadyCheck, await_ready
+from cleanroom.errors import EngineError, InterruptedRunError
+from cleanroom.quantity import Duration
+from cleanroom.spec.probe import ExecProbe, ExitProbe, LogProbe, Ready
+from cleanroom.spec.service import Service
+from cleanroom.spec.source import Position
+
+
+@dataclass
+class Clock:
+    at: float = 0.0
+
+    def now_ns(self) -> int:
+        return int(self.at * 1e9)
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+@dataclass
+class Engine:
+    """A container of which a test says, by the clock, when it runs, ends, and what it answers."""
+
+    clock: Clock
+    ends_at: float = 1e9
+    code: int = 1
+    log: bytes = b"one\n\x1b[31mtwo ::error::\n"
+    said: tuple[bytes, ...] = ()
+    answers: Callable[[float], int] = lambda _at: 1
+    asked: list[ExecSpec] = field(default_factory=list)
+    followers: int = 0
+
+    def inspect(self, container: str) -> ContainerState:
+        over = self.clock.at >= self.ends_at
+        return ContainerState(
+            id=container,
+            name="n",
+            status="exited" if over else "running",
+            pid=0 if over else 7,
+            exit_code=self.code if over else 0,
+            oom_killed=False,
+            started_at="",
+            finished_at="",
+            restart_count=0,
+            address="",
+        )
+
+    def logs(self, _container: str, max_bytes: int) -> bytes:
+        return self.log[-max_bytes:]
+
+    def wait(self, _container: str, timeout: Duration) -> int | None:
+        if self.ends_at <= self.clock.at + timeout.seconds:
+            self.clock.at = max(self.clock.at, self.ends_at)
+            return self.code
+        self.clock.at += timeout.seconds
+        return None
+
+    def execute(self, _container: str, spec: ExecSpec) -> ExecResult:
+        self.asked.append(spec)
+        code = self.answers(self.clock.at)
+        return ExecResult(
+            exit_code=code, stdout=b"", stderr=b"", truncated=False, timed_out=False, killed=False, duration_ns=1
+        )
+
+    def follow_logs(self, _container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
+        self.followers += 1
+        for chunk in self.said:
+            sink(chunk)
+
+        def stop() -> None:
+            self.followers -= 1
+
+        return stop
+
+
+def wait(engine: Engine, *ready: Ready, abort: threading.Event | None = None) -> float:
+    service = Service(name="db", ready=ready, ready_timeout=Duration(3 * 10**9), at=Position("a.yaml", 4, 3))
+    check = ReadyCheck(service=service, container="c", address="198.51.100.1", traceparent="00-1-2-01")
+    await_ready(engine, engine.clock, check, abort)  # type: ignore[arg-type]
+    return engine.clock.at
+
+
+def test_without_ready_a_service_must_run_and_still_run_after_200_ms() -> None:
+    assert wait(Engine(Clock())) == pytest.approx(0.2)
+    with pytest.raises(
+        EngineError, match=r"a\.yaml:4:3: service db did not stay up for 200 ms .*exit code 1"
+    ) as caught:
+        wait(Engine(Clock(), ends_at=0.1))
+    assert "    two ::error::" in caught.value.message
+    assert "\x1b" not in caught.value.message
+
+
+def test_exec_is_asked_until_it_answers_0_with_the_trace_it_was_given() -> None:
+    engine = Engine(Clock(), answers=lambda at: 0 if at > 1 else 1)
+    assert 1 < wait(engine, ExecProbe(command=("ok",))) < 1.2
+    assert len(engine.asked) > 5
+    assert engine.asked[0].environment == {"TRACEPARENT": "00-1-2-01"}
+
+
+def test_a_service_that_is_never_ready_is_named_with_the_probes_line() -> None:
+    probe = ExecProbe(command=("pg_isready", "-q"), at=Position("a.yaml", 9, 5))
+    expected = r"a\.yaml:9:5: service db was not ready within 3s: expected exit code 0 of 'pg_isready -q'"
+    with pytest.raises(EngineError, match=expected):
+        wait(Engine(Clock()), probe)
+
+
+def test_a_service_that_ends_first_is_named_with_its_exit_code_at_once() -> None:
+    engine = Engine(Clock(), ends_at=0.5, code=42)
+    with pytest.raises(EngineError, match="ended with exit code 42 before it was ready"):
+        wait(engine, ExecProbe(command=("ok",)))
+    assert engine.clock.at < 0.7
+
+
+def test_log_is_found_across_chunks_and_is_not_followed_any_longer() -> None:
+    engine = Engine(Clock(), said=(b"ready to acc", b"ept \xff connections"))
+    assert wait(engine, LogProbe(matches="ready to accept .* connections")) == 0
+    assert engine.followers == 0
+
+
+def test_log_that_never_comes_is_an_error() -> None:
+    engine = Engine(Clock(), said=(b"something else",))
+    with pytest.raises(EngineError, match="expected 'ready' in its output"):
+        wait(engine, LogProbe(matches="ready"))
+    assert engine.followers == 0
+
+
+def test_exit_wants_its_code() -> None:
+    assert wait(Engine(Clock(), ends_at=1.0, code=0), ExitProbe()) == pytest.approx(1.0)
+    with pytest.raises(EngineError, match="should have ended with exit code 0, but ended with 3"):
+        wait(Engine(Clock(), ends_at=1.0, code=3), ExitProbe())
+    with pytest.raises(EngineError, match="was not ready within 3s: expected ended with exit code 0"):
+        wait(Engine(Clock()), ExitProbe())
+
+
+def test_what_a_one_shot_service_said_before_its_end_counts() -> None:
+    engine = Engine(Clock(), ends_at=0.0, code=0, said=(b"migrated",))
+    assert wait(engine, LogProbe(matches="migrated"), ExitProbe()) == 0
+    with pytest.raises(EngineError, match="ended with exit code 0 before it was ready"):
+        wait(Engine(Clock(), ends_at=0.0, code=0, said=(b"migrated",)), LogProbe(matches="migrated"))
+
+
+def test_waiting_can_be_given_up() -> None:
+    abort = threading.Event()
+    abort.set()
+    for probe in (ExecProbe(command=("x",)), ExitProbe(), LogProbe(matches="x")):
+        with pytest.raises(InterruptedRunError):
+            wait(Engine(Clock()), probe, abort=abort)
