@@ -46,6 +46,8 @@ class Scalar:
     at: Position
     block: bool = False
     quoted: bool = False
+    broken: bool = False
+    """A template that could not be rendered: reported already, so nothing more is said of it."""
     size: int = 1
 
 

@@ -76,6 +76,7 @@ class SpanExpectation:
     duration: Comparator | None = None
     some: bool = False
     id: str = ""
+    description: str = ""
     level: Level = "error"
     at: Position = field(default=NOWHERE, compare=False)
 

@@ -36,6 +36,7 @@ def load_suite(
     the names that templates may read. `seed` is the caller's; without one templates see the spec's own, or 42.
     """
     root = root.resolve()
+    path = root / path
     log = ProblemLog(_name(path, root))
     suite: Suite | None = None
     try:
@@ -54,7 +55,8 @@ def load_suite(
 
 
 def _name(path: Path, root: Path) -> str:
-    absolute = path if path.is_absolute() else root / path
+    # The folder is resolved and the file is not: a link to a spec keeps the name that people see.
+    absolute = path.parent.resolve() / path.name
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else path.as_posix()
 
 

@@ -29,6 +29,8 @@ DEFAULT_SEED = 42
 MOST_EXPRESSIONS = 5000
 MOST_OUTPUT = 8 * 1024 * 1024
 VARIABLE_PREFIX = "CLEANROOM_VAR_"
+_BROKEN = object()
+"""The value of an expression that could not be evaluated; it has been reported."""
 LATER = frozenset({"matrix", "iteration", "replica", "peers", "captured", "worker", "operation", "example"})
 
 
@@ -131,9 +133,11 @@ class _Renderer:
             parts = split(text)
         except ExpressionError as err:
             self._log.report("template", node.at, str(err), expected="{{ expression }}")
-            return node
+            return _broken(node)
         values = [(part, offset, self._value(part, offset, node) if is_expression else part)
                   for part, offset, is_expression in parts]  # fmt: skip
+        if any(value is _BROKEN for _, _, value in values):
+            return _broken(node)
         if len(values) == 1 and parts[0][2]:
             return _as_node(values[0][2], node.at)
         rendered = "".join(_text(value) for _, _, value in values)
@@ -141,24 +145,27 @@ class _Renderer:
         return Scalar(value=rendered, text=rendered, at=node.at, quoted=True)
 
     def _value(self, expression: str, offset: int, node: Scalar) -> object:
-        at = _position(node, offset)
+        at = _position(node, offset, self._log)
         self._expressions += 1
         if self._expressions > MOST_EXPRESSIONS:
             self._log.report("template", at, f"more than {MOST_EXPRESSIONS} expressions")
-            return ""
+            return _BROKEN
         try:
             for name in sorted(names_in(expression)):
                 if name not in self._known:
                     self._unknown(name, at)
-                    return ""
+                    return _BROKEN
             value = evaluate(expression, self._known)
         except UnknownNameError as err:
-            message = f"{shown(expression.strip())}: {err}"
+            wanted = expression.strip().removeprefix("vars.")
+            known = wanted.isidentifier() and wanted != expression.strip()
+            reason = f"there is no variable {wanted}" if known else str(err)
+            message = f"{shown(expression.strip())}: {reason}"
             self._log.report("unknown-variable", at, message, suggestion=self._close(expression))
-            return ""
+            return _BROKEN
         except ExpressionError as err:
             self._log.report("template", at, f"{shown(expression.strip())}: {err}")
-            return ""
+            return _BROKEN
         self._count(len(value) if isinstance(value, str) else 1, at)
         return value
 
@@ -181,6 +188,8 @@ class _Renderer:
 
     def _close(self, expression: str) -> str:
         wanted = expression.strip().removeprefix("vars.")
+        if not wanted.isidentifier() or wanted == expression.strip():
+            return ""
         close = nearest(wanted, self._variables)
         return f"did you mean vars.{close}?" if close else "declare it in vars, or give it with --var NAME=VALUE"
 
@@ -273,10 +282,17 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _position(node: Scalar, offset: int) -> Position:
+def _broken(node: Scalar) -> Scalar:
+    return Scalar(value="", text="", at=node.at, quoted=True, broken=True)
+
+
+def _position(node: Scalar, offset: int, log: ProblemLog) -> Position:
     before = str(node.value)[:offset]
     if node.block:
-        return Position(node.at.file, node.at.line + 1 + before.count("\n"), 1)
+        line = node.at.line + 1 + before.count("\n")
+        written = log.lines[line - 1] if line <= len(log.lines) else ""
+        indent = max(0, len(written) - len(str(node.value).split("\n")[before.count("\n")]))
+        return Position(node.at.file, line, indent + len(before) - before.rfind("\n"))
     if "\n" in str(node.value):
         return node.at
     return Position(node.at.file, node.at.line, node.at.column + offset + node.quoted)

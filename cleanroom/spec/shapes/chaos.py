@@ -88,7 +88,7 @@ AVAILABLE: Mapping[str, Available] = MappingProxyType(
             parameters={"signal": _signal, "revive": choice("policy", "start", "none")},
             # "default": the service's own policy if it has one, else a start at the fault's end.
             defaults={"signal": "KILL", "revive": "default"},
-            backends=("api",),
+            backends=("api", "pid"),
         ),
         "network.latency": Available(
             parameters={
@@ -121,7 +121,7 @@ def _target(node: Node, place: Place) -> Target:
         raise place.wrong(node, "all: true, or the name of a service", code="contradiction")
     if values.get("count", 1) > len(values.get("any_of", (None,))):
         expected = f"at most {len(values['any_of'])}, the length of any_of"
-        raise place.key("count").wrong(node, expected, code="wrong-value")
+        raise place.key("count").wrong(fields.node.get("count") or node, expected, code="wrong-value")
     return Target(
         service=values.get("name", ""),
         any_of=values.get("any_of", ()),
@@ -215,7 +215,12 @@ def fault(node: Node, place: Place) -> Fault:
     if not isinstance(node, Table):
         raise place.wrong(node, "a mapping with the keys id, fault, target, …")
     kind, available = _available(node, place)
-    keys = {**_COMMON, "backend": choice("auto", *available.backends), **available.parameters, **(_NETWORK if available.of_network else {})}
+    keys = {
+        **_COMMON,
+        "backend": choice("auto", *available.backends),
+        **available.parameters,
+        **(_NETWORK if available.of_network else {}),
+    }
     record = Record(place=f"the fault {kind}", keys=keys, required=("id", *available.required))
     fields = record(node, place)
     _check(node, fields.written, place)

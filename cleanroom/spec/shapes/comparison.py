@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cleanroom.quantity import Duration, parse_duration
-from cleanroom.spec.comparator import COMPARISONS, Comparator, judge
+from cleanroom.spec.comparator import COMPARISONS, Comparator
 from cleanroom.spec.document import Items, Scalar
 from cleanroom.spec.operand import TYPES, Operand, shown
 from cleanroom.spec.problem import nearest, one_of
+from cleanroom.spec.satisfiable import unsatisfiable
 from cleanroom.spec.shapes.shape import Record, RefusedError, boolean, regex, text
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def comparator(judged: Judged = "anything", *, words: tuple[str, ...] = ()) -> S
             raise place.wrong(node, "a value or a mapping of comparators", suggestion=hint)
         else:
             found = reader.mapping(node, place)
-        contradiction = unsatisfiable(found, judged)
+        contradiction = unsatisfiable(found, count=judged == "count")
         if contradiction:
             place.log.report("impossible", node.at, f"{place.path} can never hold: {contradiction}")
             raise RefusedError
@@ -198,48 +197,3 @@ def _plain(node: Node) -> Operand:
     if isinstance(node, Items):
         return tuple(_plain(item) for item in node.items)
     return MappingProxyType({entry.key: _plain(entry.value) for entry in node.entries})
-
-
-def unsatisfiable(found: Comparator, judged: Judged) -> str:
-    """Return why no value can satisfy the comparator, as far as its bounds tell, or the empty string."""
-    bounds = _bounds(found)
-    if judged == "count":
-        bounds.append((0, ">="))
-    if len({type(bound) is Duration for bound, _ in bounds}) != 1 or len({isinstance(b, str) for b, _ in bounds}) != 1:
-        return ""
-    candidates = [bound for bound, _ in bounds]
-    if judged == "count":
-        whole = [int(bound) for bound in candidates if isinstance(bound, (int, float))]
-        tried: list[object] = [*{max(0, n + step) for n in whole for step in (-1, 0, 1)}]
-    elif any(isinstance(bound, str) for bound in candidates):
-        return ""
-    else:
-        tried = _between_and_around(candidates)
-    ordered = Comparator(tests=tuple(test for test in found.tests if test[0] in _ORDERED))
-    if not ordered.tests or any(judge(ordered, value).holds for value in tried):
-        return ""
-    return "no number of them can be so" if judged == "count" else "its bounds exclude each other"
-
-
-_ORDERED = ("eq", "gt", "gte", "lt", "lte", "between", "in")
-
-
-def _bounds(found: Comparator) -> list[tuple[int | float | str | Duration, str]]:
-    bounds: list[tuple[int | float | str | Duration, str]] = []
-    for name, operand in found.tests:
-        if name in _ORDERED:
-            operands = operand if isinstance(operand, tuple) else (operand,)
-            bounds += [(o, name) for o in operands if isinstance(o, (int, float, str, Duration))]
-    return bounds
-
-
-def _between_and_around(bounds: list[int | float | str | Duration]) -> list[object]:
-    """Return values at, around and between the bounds: if none of these satisfies all bounds, nothing does."""
-    if all(isinstance(bound, Duration) for bound in bounds):
-        points = sorted({bound.ns for bound in bounds if isinstance(bound, Duration)})
-        around = {n + step for n in points for step in (-1, 0, 1)}
-        return [Duration(n) for n in sorted(around)]
-    exact = sorted({Fraction(bound) for bound in bounds if isinstance(bound, (int, float))})
-    middles = [(low + high) / 2 for low, high in itertools.pairwise(exact)]
-    tried = [*exact, *middles, exact[0] - 1, exact[-1] + 1]
-    return [int(value) if value.denominator == 1 else float(value) for value in tried]

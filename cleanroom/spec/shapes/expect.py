@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from cleanroom.spec.comparator import judge
 from cleanroom.spec.document import Items, Table
 from cleanroom.spec.expect import (
     AttributeConditions,
@@ -19,6 +18,7 @@ from cleanroom.spec.expect import (
     SpanExpectation,
     StatusExpectation,
 )
+from cleanroom.spec.satisfiable import admits_only_zero
 from cleanroom.spec.shapes.comparison import comparator
 from cleanroom.spec.shapes.shape import Record, RefusedError, boolean, choice, free_text, items, name, table, text
 from cleanroom.spec.shapes.value import pattern, texts
@@ -94,7 +94,6 @@ _SPAN = Record(
 def _span(node: Node, place: Place) -> SpanExpectation:
     fields = _SPAN(node, place)
     values = fields.values
-    selectors = {"name", "service", "kind", "scope", "where", "during", "before", "after"}
     if not fields.written - {"id", "description", "level", "each", "some"}:
         raise place.wrong(node, "a selector (name, service, kind, …), a count or a condition", code="empty-expect")
     each, some = values.pop("each", None), values.get("some", False)
@@ -103,21 +102,15 @@ def _span(node: Node, place: Place) -> SpanExpectation:
         place.log.report("contradiction", fields.node.key_at("each"), message)
     count = values.get("count")
     conditions = sorted(fields.written.intersection(_CONDITIONS))
-    if count is not None and conditions and not any(judge(count, n).holds for n in (1, 2, 3, *_near(count))):
+    if count is not None and conditions and admits_only_zero(count):
         message = f"{place.path} wants no span, so {conditions[0]} would never be judged"
         suggestion = "select by it (where, service, kind, …) or take it out"
         place.log.report("impossible", fields.node.key_at(conditions[0]), message, suggestion=suggestion)
     runner = isinstance(values.get("name"), Pattern) and values["name"].of_runner
-    if runner and "service" in fields.written & selectors:
+    if runner and "service" in fields.written:
         message = f"{place.path} can never select: the runner's own spans belong to no service"
         place.log.report("impossible", fields.node.key_at("service"), message)
     return SpanExpectation(at=node.at, **values)
-
-
-def _near(count: Any) -> tuple[int, ...]:  # noqa: ANN401 -- operands of any kind; only whole numbers matter
-    flat = [o for _, operand in count.tests for o in (operand if isinstance(operand, tuple) else (operand,))]
-    whole = [o for o in flat if isinstance(o, int) and not isinstance(o, bool)]
-    return tuple(n + step for n in whole for step in (-1, 0, 1) if n + step > 0)
 
 
 def _edge(node: Node, place: Place) -> EdgeExpectation:

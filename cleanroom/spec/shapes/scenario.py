@@ -88,6 +88,7 @@ _HTTP = Record(
     },
     later=frozenset({"url", "tls_verify"}),
     required=("service",),
+    instead=frozenset({"url"}),
 )
 
 

@@ -99,21 +99,25 @@ def _build(node: Node, place: Place) -> Build:
 
 
 def _restart(node: Node, place: Place) -> Restart:
-    values = _RESTART(node, place).values
+    fields = _RESTART(node, place)
+    values = fields.values
     if "max" in values and values["policy"] != "on-failure":
-        raise place.key("max").wrong(node, "the policy on-failure beside it", code="contradiction")
+        at = fields.node.key_at("max")
+        message = f"{place.path} limits restarts that the policy {values['policy']} does not count"
+        place.log.report("contradiction", at, message, expected="policy: on-failure")
+        raise RefusedError
     return Restart(**values)
 
 
 def _ready(node: Node, place: Place) -> Ready:
     fields = _READY(node, place)
-    kinds = fields.written & {*_READY.keys, *_READY.later}
+    if fields.written & _READY.later:
+        raise RefusedError
     if len(fields.written) != 1:
         raise place.wrong(node, "exactly one of tcp, http, log, exec or exit", code="one-of")
     if not fields.values:
         raise RefusedError
-    (probe,) = kinds
-    value = fields.values[probe]
+    ((probe, value),) = fields.values.items()
     match probe:
         case "tcp":
             return TcpProbe(port=value, at=node.at)

@@ -39,6 +39,8 @@ class Place:
     def wrong(self, node: Node, expected: str, *, code: str = "wrong-type", suggestion: str = "") -> RefusedError:
         """Report that `node` is not what was expected here; returns the exception to raise."""
         message = f"{self.path} takes {expected}"
+        if isinstance(node, Scalar) and node.broken:
+            return RefusedError()
         self.log.report(code, node.at, message, expected=expected, got=kind(node), suggestion=suggestion)
         return RefusedError()
 
@@ -68,6 +70,8 @@ class Record:
     keys: Mapping[str, Shape[Any]]
     later: frozenset[str] = frozenset()
     required: tuple[str, ...] = ()
+    instead: frozenset[str] = frozenset()
+    """Keys of `later` that would stand in place of required ones: beside them nothing more is missing."""
     advice: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What to do about a key that is often written here by mistake; `*` stands for any other."""
 
@@ -87,7 +91,7 @@ class Record:
                 continue
         written = frozenset(entry.key for entry in node.entries)
         for name in self.required:
-            if name not in written:
+            if name not in written and not written & self.instead:
                 message = f"{place.path or 'the file'} needs the key {shown(name)}"
                 place.log.report("missing-key", node.at, message, expected=f"a key {name}")
         if any(name not in values for name in self.required):

@@ -143,7 +143,7 @@ SUITE = Record(
 )
 _RECORDS = (
     SUITE, _META, _LIMITS, _CLEANUP, _OTEL, _SETTLE, _DETERMINISM, _NORMALIZE, _REPLACE,
-    *service.RECORDS, *scenario.RECORDS, *chaos.RECORDS, *expect.RECORDS,
+    *service.RECORDS, *scenario.RECORDS, *expect.RECORDS, *chaos.RECORDS,
 )  # fmt: skip
 
 

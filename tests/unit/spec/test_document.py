@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import pytest
+
+from cleanroom.spec.document import LARGEST_FILE, UnreadableError, decode, plain, read_document
+from cleanroom.spec.problem import ProblemLog
+
+
+def read(source):
+    log = ProblemLog("x.yaml")
+    data = source if isinstance(source, bytes) else source.encode()
+    try:
+        return read_document(decode(data, log), log), log.sorted()
+    except UnreadableError:
+        return None, log.sorted()
+
+
+def codes(source):
+    return [problem.code for problem in read(source)[1]]
+
+
+def alias_bomb():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
+    return "\n".join(lines)
+
+
+def merge_bomb():
+    lines = ["a0: &a0 {k: v}"]
+    lines += [f"a{i}: &a{i} {{b: [{', '.join([f'*a{i - 1}'] * 10)}], <<: *a{i - 1}}}" for i in range(1, 12)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        (alias_bomb(), "too-many-values"),
+        (merge_bomb(), "too-many-values"),
+        ("[" * 5000, "too-deep"),
+        ("a: " + "{b: " * 70 + "1" + "}" * 70, "too-deep"),
+        ("- " * 200 + "x", "too-deep"),
+        ("#" + "x" * LARGEST_FILE, "too-large"),
+        (b"a: \xff", "not-utf8"),
+        ("a: b".encode("utf-16"), "not-utf8"),
+        ("a: .nan", "not-finite"),
+        ("a: -.inf", "not-finite"),
+        ("a: 1e999", "not-finite"),
+        ("a: " + "9" * 5000, "wrong-value"),
+        ("a: !secret x", "custom-tag"),
+        ("a: !!binary aGk=", "custom-tag"),
+        ("a: !!python/object:os.system x", "custom-tag"),
+        ("a: 1\na: 2", "duplicate-key"),
+        ("{a: 1, 'a': 2}", "duplicate-key"),
+        ("a: 1\n---\nb: 2", "second-document"),
+        ("1: x", "non-text-key"),
+        ("null: x", "non-text-key"),
+        ("? [a]\n: x", "non-text-key"),
+        ("a: {{ vars.x }}", "non-text-key"),
+        ("a: &a [*a]", "unknown-alias"),
+        ("a: *b", "unknown-alias"),
+        ("<<: 3", "wrong-type"),
+        ("", "empty-file"),
+        ("# nothing\n", "empty-file"),
+        ("- a", "wrong-type"),
+        ("a: [", "yaml-syntax"),
+        ("a: @x", "yaml-syntax"),
+        ("a: \x07", "yaml-syntax"),
+        ("%YAML 9.9\n--- {a: 1}", "yaml-syntax"),
+    ],
+)
+def test_what_a_spec_must_not_be_is_refused_by_one_problem(source, code):
+    assert codes(source) == [code]
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("2026-01-01", "2026-01-01"),
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("010", 10),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("1_000", "1_000"),
+        ("12:30:45", "12:30:45"),
+        ("1.50", 1.5),
+        ("1e3", 1000.0),
+        ("9223372036854775807", 9223372036854775807),
+        ("~", None),
+        ("", None),
+        ("true", True),
+        ('"true"', "true"),
+        ("!!str 12", "12"),
+    ],
+)
+def test_scalars_follow_the_core_schema_of_yaml_1_2(source, value):
+    document, problems = read(f"a: {source}")
+    assert problems == ()
+    assert plain(document) == {"a": value}
+    assert type(plain(document)["a"]) is type(value)
+
+
+def test_own_keys_win_over_merged_ones_and_both_keep_their_positions():
+    document, problems = read("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  x: 3\n")
+    assert problems == ()
+    use = document.get("use")
+    assert plain(use) == {"x": 3, "y": 2}
+    assert (use.key_at("x").line, use.key_at("y").line) == (4, 1)
+
+
+def test_columns_count_characters_and_the_mark_of_byte_order_is_no_part_of_the_text():
+    document, _ = read("\ufeffä: {ö: 1}".encode())
+    assert document.key_at("ä").column == 1
+    assert document.get("ä").key_at("ö").column == 5
+
+
+def test_all_faults_of_a_document_are_found_together():
+    found = read("a: .nan\nb: !x y\nb: 2\n3: 4\n")[1]
+    assert [(p.code, p.at.line) for p in found] == [
+        ("not-finite", 1), ("custom-tag", 2), ("duplicate-key", 3), ("non-text-key", 4),
+    ]  # fmt: skip
