@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cleanroom.clock import Clock, Deadline, SystemClock
+from cleanroom.engine.identity import RUN_ID
+from cleanroom.engine.leftovers import HostTraces
 from cleanroom.engine.unixhttp import get_json, ping
 from cleanroom.errors import CapabilityError, EngineError
 
@@ -35,9 +37,6 @@ class DaemonOptions:
     log: str
     cgroup_parent: str = ""
     """A cgroup of its own for everything it starts, where our cgroup tree is the host's; "" inside a container."""
-    bridge: str = "none"
-    """Its default network. Told to have none, dockerd deletes docker0 from its network namespace, whoever's that
-    is: in the host's namespace it gets an interface of ours instead (`own_bridge`)."""
     start_limit: float = _START_LIMIT
     """Seconds until an engine that does not answer counts as broken."""
     stop_grace: float = 5.0
@@ -72,7 +71,7 @@ class Daemon:
             _end(process, self.options.stop_grace)
 
 
-def command(options: DaemonOptions, storage_driver: str) -> tuple[str, ...]:
+def command(options: DaemonOptions, storage_driver: str, bridge: str) -> tuple[str, ...]:
     """Return the argv of dockerd. Pure.
 
     The packet filter is ours alone, only a unix socket listens. The cgroup driver is cgroupfs
@@ -92,7 +91,7 @@ def command(options: DaemonOptions, storage_driver: str) -> tuple[str, ...]:
         "--ip6tables=false",
         "--ip-masq=false",
         "--ip-forward=false",
-        f"--bridge={options.bridge}",
+        f"--bridge={bridge}",
         "--userland-proxy=false",
         "--live-restore=false",
         "--shutdown-timeout=2",
@@ -128,7 +127,7 @@ def start_dockerd(options: DaemonOptions, clock: Clock | None = None) -> Iterato
     driver = storage_driver(options.data_root)
     containerd = _start_containerd(options, time)
     try:
-        process = _spawn(command(options, driver), options.log)
+        process = _spawn(command(options, driver, default_bridge()), options.log)
     except BaseException:
         _end(containerd, 0)
         raise
@@ -175,15 +174,24 @@ def log_tail(path: str) -> str:
     return data[-_LOG_TAIL:].decode("utf-8", "replace").strip() or "(the log is empty)"
 
 
-def own_bridge(name: str, run: str) -> str:
-    """Make the interface `name` for an engine that shares its network namespace with others, and return its name.
+def default_bridge() -> str:
+    """Return the default network for an engine in this network namespace: `none`, or an interface of ours beside docker0.
 
-    Nothing is ever connected to it. The address is from the range for benchmarks (RFC 2544), one per run.
+    Told to have none, dockerd deletes docker0 from its network namespace, whoever's that is. Nothing is ever connected to
+    the one it gets instead; its address is from the range for benchmarks (RFC 2544), one per run. The supervisor removes
+    it. Raises `EngineError` when it cannot be made.
     """
-    address = f"198.18.{int(run[:2], 16)}.1/30"
+    run = os.environ.get("CLEANROOM_RUN", "")
+    if not Path("/sys/class/net/docker0").exists():
+        return "none"
+    if not RUN_ID.fullmatch(run):
+        raise EngineError(
+            "a private engine would delete docker0, which another engine uses", remedy="start it inside a cell only"
+        )
+    name = HostTraces(run=run).engine_bridge
     for argv in (
         ("ip", "link", "add", name, "type", "bridge"),
-        ("ip", "address", "add", address, "dev", name),
+        ("ip", "address", "add", f"198.18.{int(run[:2], 16)}.1/30", "dev", name),
         ("ip", "link", "set", name, "up"),
     ):
         done = subprocess.run(argv, capture_output=True, check=False, timeout=10)

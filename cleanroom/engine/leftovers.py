@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,6 +29,11 @@ class HostTraces:
         return f"clr-{self.run[:4]}-"
 
     @property
+    def engine_bridge(self) -> str:
+        """The interface that a private engine gets in place of docker0."""
+        return f"clrd-{self.run[:4]}"
+
+    @property
     def table(self) -> str:
         """Name of the nftables table (any family)."""
         return f"cleanroom_{self.run[:4]}"
@@ -43,6 +49,7 @@ def find(traces: HostTraces) -> tuple[str, ...]:
     return (
         *(f"link {name}" for name in _links(traces)),
         *(f"table {family} {name}" for family, name in _tables(traces)),
+        *(f"{tool} rule {' '.join(rule)}" for tool, rule in _rules(traces)),
         *(f"cgroup {path}" for path in _cgroups(traces)),
     )
 
@@ -53,6 +60,8 @@ def remove(traces: HostTraces) -> tuple[str, ...]:
         _call("ip", "link", "delete", name)
     for family, name in _tables(traces):
         _call("nft", "delete", "table", family, name)
+    for tool, rule in _rules(traces):
+        _call(tool, "--wait", "5", "--delete", *rule)
     # A cgroup is busy for a moment after its last process died.
     for _ in range(_ATTEMPTS):
         for path in _cgroups(traces):
@@ -65,7 +74,7 @@ def remove(traces: HostTraces) -> tuple[str, ...]:
 
 def _links(traces: HostTraces) -> tuple[str, ...]:
     names = (entry.name for entry in Path("/sys/class/net").iterdir())
-    return tuple(sorted(name for name in names if name.startswith(traces.link_prefix)))
+    return tuple(sorted(name for name in names if name.startswith(traces.link_prefix) or name == traces.engine_bridge))
 
 
 def _tables(traces: HostTraces) -> tuple[tuple[str, str], ...]:
@@ -75,6 +84,17 @@ def _tables(traces: HostTraces) -> tuple[tuple[str, str], ...]:
         return ()
     tables = (entry["table"] for entry in listed.get("nftables", ()) if "table" in entry)
     return tuple((t["family"], t["name"]) for t in tables if t["name"] == traces.table)
+
+
+def _rules(traces: HostTraces) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the rules of the machine's own packet filter that name our bridges, each as the arguments of `--delete`."""
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for tool in ("iptables", "ip6tables"):
+        for line in _call(tool, "--wait", "5", "--list-rules").splitlines():
+            words = shlex.split(line)
+            if words[:1] == ["-A"] and any(word.startswith(traces.link_prefix) for word in words):
+                found.append((tool, tuple(words[1:])))
+    return tuple(found)
 
 
 def _cgroups(traces: HostTraces) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cleanroom.engine.cache import CacheProof, empty_to_images
 from cleanroom.engine.cell import RUNTIME, SOCKET, CellFacts
-from cleanroom.engine.daemon import Daemon, DaemonOptions, own_bridge, start_dockerd
+from cleanroom.engine.daemon import Daemon, DaemonOptions, start_dockerd
 from cleanroom.engine.leftovers import HostTraces
 
 
@@ -28,7 +28,7 @@ def private_engine(facts: CellFacts) -> Iterator[PrivateEngine]:
     Raises `CapabilityError` without a dockerd, `EngineError` when it does not start or the cache cannot be emptied.
     """
     before = empty_to_images(facts.data_root)
-    # In a container the cgroup tree and the network are the container's; on a host they are everybody's.
+    # In a container the cgroup tree is the container's; on a host it is everybody's.
     shared = HostTraces(run=facts.run) if facts.kind == "namespaces" else None
     options = DaemonOptions(
         data_root=facts.data_root,
@@ -37,7 +37,6 @@ def private_engine(facts: CellFacts) -> Iterator[PrivateEngine]:
         pidfile=f"{RUNTIME}/docker.pid",
         log=f"{RUNTIME}/dockerd.log",
         cgroup_parent=f"/{shared.cgroup}" if shared else "",
-        bridge=own_bridge(f"{shared.link_prefix}d", facts.run) if shared else "none",
     )
     with start_dockerd(options) as daemon:
         engine = PrivateEngine(daemon=daemon, before=before)

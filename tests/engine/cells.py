@@ -140,7 +140,11 @@ def gone_within(run: str, seconds: float) -> list[str]:
 
 def drop_cache(scope: str) -> None:
     engine = RawEngine()
+    end = time.monotonic() + 10
     try:
-        engine.remove_volume(cache_volume(scope))
+        # A cell that was killed a moment ago still holds it.
+        while cache_volume(scope) in {volume["Name"] for volume in engine.volumes({})} and time.monotonic() < end:
+            engine.remove_volume(cache_volume(scope))
+            time.sleep(0.1)
     finally:
         engine.close()

@@ -1,4 +1,4 @@
-"""A cell runs a nested engine with the explicit capabilities, opens nothing, learns no secret, and keeps images only."""
+"""A cell runs a nested engine without privilege, opens nothing, learns no secret, and keeps images only."""
 
 from __future__ import annotations
 
@@ -28,10 +28,13 @@ LOOK = """
     Path(facts.report, "report.json").write_text("{}")
     sys.exit(7)
 """
-LISTEN = """
+LISTEN = (
+    """
     import socket
     held = socket.create_server(("127.0.0.1", 0))
-""" + LOOK
+"""
+    + LOOK
+)
 
 
 def said(text: str, start: str) -> str:
@@ -102,7 +105,6 @@ def test_a_cache_in_use_is_not_used_twice(mode: str, tmp_path: Path):
         assert "in use by another run" in text
         holder.kill()
     finally:
-        time.sleep(1)
         drop_cache(scope)
 
 
