@@ -18,7 +18,9 @@ _MIB = 1 << 20
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "cache", help="list or clear image caches", description="Image caches hold images and build layers between runs."
+        "cache",
+        help="list or clear image caches",
+        description="Image caches hold images and build layers between runs.",
     )
     parser.add_argument("action", choices=["list", "clear"], help="list them, or remove those that no run uses")
     parser.add_argument("--state-dir", default="", metavar="DIR", help="as for `run`")

@@ -16,7 +16,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="say what this machine can do",
         description="Try what a run needs: the engine, a cell, the packet filter, every rung of every fault.",
     )
-    parser.add_argument("--image", default=os.environ.get("CLEANROOM_IMAGE", ""), help="image of the cell (CLEANROOM_IMAGE)")
+    parser.add_argument(
+        "--image", default=os.environ.get("CLEANROOM_IMAGE", ""), help="image of the cell (CLEANROOM_IMAGE)"
+    )
     parser.add_argument("--engine", default="auto", choices=["auto", "cell", "own", "host"], help="as for `run`")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(call=_doctor)

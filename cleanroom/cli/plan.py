@@ -13,7 +13,9 @@ from cleanroom.errors import ExitCode
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "plan", help="print what a run would do", description="Print the timeline of every spec and its digest; starts nothing."
+        "plan",
+        help="print what a run would do",
+        description="Print the timeline of every spec and its digest; starts nothing.",
     )
     add_selection(parser)
     parser.add_argument("--format", default="text", choices=["text", "json"], help="for people or for programs")

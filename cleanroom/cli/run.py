@@ -21,15 +21,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command."""
     parser = commands.add_parser("run", help="run specs and judge them", description="Run specs and judge them.")
     add_selection(parser)
-    parser.add_argument("--out", default="cleanroom-report", metavar="DIR", help="report folder (default: cleanroom-report)")
+    parser.add_argument(
+        "--out", default="cleanroom-report", metavar="DIR", help="report folder (default: cleanroom-report)"
+    )
     parser.add_argument(
         "--engine", default="auto", choices=["auto", "cell", "own", "host"],
         help="where the services run: a cell in the engine at hand, a private engine (root), or that engine itself",
     )  # fmt: skip
-    parser.add_argument("--image", default=os.environ.get("CLEANROOM_IMAGE", ""), help="image of the cell (CLEANROOM_IMAGE)")
+    parser.add_argument(
+        "--image", default=os.environ.get("CLEANROOM_IMAGE", ""), help="image of the cell (CLEANROOM_IMAGE)"
+    )
     parser.add_argument("--image-cache", default="auto", choices=["auto", "off"], help="keep images between runs")
     parser.add_argument("--state-dir", default="", metavar="DIR", help="where a private engine keeps its image cache")
-    parser.add_argument("--jobs", type=int, default=None, metavar="N", help="iterations at a time (default: one per CPU)")
+    parser.add_argument(
+        "--jobs", type=int, default=None, metavar="N", help="iterations at a time (default: one per CPU)"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the first environment up, and say how to get in")
     parser.add_argument(
         "--progress", default="auto", choices=["auto", "live", "plain", "quiet"], help="how to tell what is going on"

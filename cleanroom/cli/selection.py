@@ -17,14 +17,22 @@ _INTERNAL = ("CLEANROOM_JOB", "CLEANROOM_IMAGE", "CLEANROOM_CELL")
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name specs and what is put into them."""
-    parser.add_argument("specs", nargs="*", default=["."], metavar="SPEC", help="spec files, folders or globs (default: .)")
+    parser.add_argument(
+        "specs", nargs="*", default=["."], metavar="SPEC", help="spec files, folders or globs (default: .)"
+    )
     parser.add_argument("--root", default=".", help="the repository; nothing outside of it is read (default: .)")
-    parser.add_argument("--tags", action="append", default=[], metavar="TAG", help="only scenarios with one of these tags")
+    parser.add_argument(
+        "--tags", action="append", default=[], metavar="TAG", help="only scenarios with one of these tags"
+    )
     parser.add_argument("--seed", default=None, help="a number, or `random` (default: the spec's, else 42)")
     parser.add_argument("--iterations", type=int, default=None, metavar="N", help="instead of the spec's number")
     parser.add_argument("--var", action="append", default=[], metavar="NAME=VALUE", help="a variable for templates")
     parser.add_argument(
-        "--allow-env", action="append", default=[], metavar="NAME", help="an environment variable that templates may read"
+        "--allow-env",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an environment variable that templates may read",
     )
 
 
@@ -51,7 +59,7 @@ def options_of(arguments: argparse.Namespace, **more: object) -> RunOptions:
 
 
 def _relative(spec: str, root: Path) -> str:
-    """A path is given relative to where the caller stands; patterns are resolved against the root."""
+    """Return the path, given relative to where the caller stands, as a pattern below the root."""
     path = Path(spec)
     absolute = path if path.is_absolute() else Path.cwd() / path
     try:

@@ -12,7 +12,9 @@ from cleanroom.errors import ExitCode
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "validate", help="check specs without running them", description="Check specs; exit 3 and all problems when one is invalid."
+        "validate",
+        help="check specs without running them",
+        description="Check specs; exit 3 and all problems when one is invalid.",
     )
     add_selection(parser)
     parser.set_defaults(call=_validate)

@@ -1,4 +1,4 @@
-"""What this machine can do, found out by doing it: engines, privileges, the packet filter, every rung of every fault."""
+"""What this machine can do, found out by doing it: engines, privileges, the packet filter, every rung of a fault."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TRIALS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _REMEDIES: Mapping[str, str] = {
     "nftables": "the isolated network needs nft and a kernel with nf_tables: install nftables, load nf_tables",
-    "kernel sch_netem": "load it on the host (modprobe sch_netem; Ubuntu: linux-modules-extra); nfqueue does the same without",
+    "kernel sch_netem": "load it on the host (modprobe sch_netem; Ubuntu: linux-modules-extra); nfqueue does without",
     "kernel nfnetlink_queue": "install iptables and load xt_NFQUEUE and nfnetlink_queue on the host",
     "bridge": "the isolated network needs iproute2 and a kernel with bridges",
     "tc": "install iproute2",
@@ -127,7 +127,9 @@ def render(found: tuple[Diagnosis, ...]) -> str:
 
 def _tool(name: str) -> Diagnosis:
     path = shutil.which(name)
-    return Diagnosis(name=name, works=path is not None, seen=path or "not on PATH", remedy="" if path else _REMEDIES[name])
+    return Diagnosis(
+        name=name, works=path is not None, seen=path or "not on PATH", remedy="" if path else _REMEDIES[name]
+    )
 
 
 def _trial(name: str, argv: tuple[str, ...]) -> Diagnosis:
@@ -145,5 +147,5 @@ def _words(call: Callable[[], subprocess.CompletedProcess[str]]) -> str:
     return " ".join((done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").split())
 
 
-def _yes(value: bool) -> str:  # noqa: FBT001 - a word for a fact
+def _yes(value: bool) -> str:
     return "yes" if value else "no"

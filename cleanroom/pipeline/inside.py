@@ -19,10 +19,11 @@ from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
 from cleanroom.pipeline.suites import Loaded, load_plans
 from cleanroom.pipeline.worker import Inside, Worker
-from cleanroom.report.console import listener_for, render_verdict
+from cleanroom.report.console import LiveConsole, PlainConsole, render_console
 from cleanroom.report.model import RunReport
 from cleanroom.report.write import write_report
 from cleanroom.run.codec import decode, encode
+from cleanroom.run.events import Listener, silent
 from cleanroom.run.record import SessionRecord, Trouble
 from cleanroom.run.stop import Stop
 from cleanroom.validate.judge import judge_session
@@ -36,7 +37,7 @@ def encode_job(options: RunOptions) -> str:
 
 
 def run_inside(environment: MutableMapping[str, str]) -> int:
-    """Do the job of a cell and return the exit code; the job, which may hold credentials, is taken out of `environment`."""
+    """Do the job of a cell and return the exit code; the job may hold credentials and leaves `environment`."""
     facts = CellFacts.from_environment(environment)
     job = environment.pop(JOB, "")
     if facts is None or not job:
@@ -62,7 +63,7 @@ class _Job:
     def run(self, link: WorkerLink | None) -> int:
         out = Path(self._options.out)
         started = self._clock.now_ns()
-        listen = listener_for(sys.stdout, self._options.progress, secrets=self._options.secrets)
+        listen = _listener(self._options)
         loaded: Loaded | None = None
         try:
             loaded = load_plans(self._options)
@@ -71,7 +72,9 @@ class _Job:
             )
             record = Worker(loaded, inside).run()
         except CleanroomError as err:
-            record = SessionRecord(trouble=Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
+            record = SessionRecord(
+                trouble=Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy)
+            )
         began = self._clock.monotonic()
         verdict = judge_session(record)
         record = replace(record, timings={**record.timings, "judge": self._clock.monotonic() - began})
@@ -80,9 +83,21 @@ class _Job:
             started_ns=started, ended_ns=self._clock.now_ns(), secrets=self._options.secrets,
         )  # fmt: skip
         write_report(report, out)
-        sys.stdout.write(render_verdict(report))
-        sys.stdout.flush()
+        if isinstance(listen, LiveConsole | PlainConsole):
+            listen.close()
+        _print(render_console(report, self._asked.out))
         return int(verdict.exit_code)
+
+
+def _listener(options: RunOptions) -> Listener:
+    if options.progress == "quiet":
+        return silent
+    return LiveConsole(_print) if options.progress == "live" else PlainConsole(_print)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _seed(loaded: Loaded | None) -> int | None:
@@ -90,7 +105,7 @@ def _seed(loaded: Loaded | None) -> int | None:
 
 
 def _obey_signals(stop: Stop) -> None:
-    """The first signal asks the run to stop, from a thread: a handler must not wait for locks. The second ends it."""
+    """Let the first signal ask the run to stop, from a thread (a handler must not wait for locks), the second end it."""
 
     def handler(number: int, _frame: object) -> None:
         if stop.requested:
@@ -99,4 +114,3 @@ def _obey_signals(stop: Stop) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
-

@@ -9,7 +9,6 @@ from typing import Literal, TypeAlias
 
 EngineMode: TypeAlias = Literal["auto", "cell", "own", "host"]
 FailOn: TypeAlias = Literal["failure", "inconclusive", "nondeterminism"]
-EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +25,8 @@ class RunOptions:
     seed: int | None = None
     random_seed: bool = False
     """Draw a fresh seed and print it."""
-    variables: Mapping[str, str] = EMPTY
-    environment: Mapping[str, str] = EMPTY
+    variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Variables of our environment that templates may read: allowed ones only."""
     engine: EngineMode = "auto"
     image: str = ""

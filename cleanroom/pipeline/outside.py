@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,9 @@ from cleanroom.validate.judge import judge_session
 
 WORKER = ("-m", "cleanroom.cli.main", "worker")
 REPORT = "report.json"
+REPORT_PARTS = (
+    REPORT, "junit.xml", "summary.md", "digests.json", "cleanup.json", "SHA256SUMS", "journal", "traces", "logs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +70,10 @@ def _launch(loaded: Loaded, sink: Callable[[bytes], None], interrupt: Interrupt)
     options = loaded.options
     mode = choose_mode(options.engine, gather_facts(os.environ))
     if mode == "inside":
-        raise UsageError("this is the inside of a cell already", remedy="run cleanroom on the machine that holds the engine")
-    Path(options.out).mkdir(parents=True, exist_ok=True)
+        raise UsageError(
+            "this is the inside of a cell already", remedy="run cleanroom on the machine that holds the engine"
+        )
+    _forget(Path(options.out))
     result = launch(
         mode,
         LaunchOptions(
@@ -91,20 +97,34 @@ def _launch(loaded: Loaded, sink: Callable[[bytes], None], interrupt: Interrupt)
     )  # fmt: skip
 
 
+def _forget(out: Path) -> None:
+    """Make room for this run's report: what an earlier one left must not be taken for part of it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in REPORT_PARTS:
+            part = out / name
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part)
+            else:
+                part.unlink(missing_ok=True)
+    except OSError as err:
+        raise UsageError(f"the report folder {out} cannot be prepared: {err.strerror or err}") from err
+
+
 def _report_inside(options: RunOptions) -> tuple[str, ...]:
-    """The report of an earlier run must not travel into the cell with the workspace."""
+    """Return the report folder when it lies in the workspace: it must not travel into the cell."""
     out, root = Path(options.out).resolve(), Path(options.root).resolve()
     return (out.relative_to(root).as_posix(),) if out.is_relative_to(root) and out != root else ()
 
 
 def _proxies() -> dict[str, str]:
-    """A proxy is part of the way to registries and package sources, in the preparation phase only."""
+    """Return the proxy settings: part of the way to registries and packages, in the preparation phase only."""
     names = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _exit_code(options: RunOptions, result: LaunchResult) -> int:
-    """The worker's own, unless something of the run is left: that is trouble whatever the verdict was."""
+    """Return the worker's own, unless something of the run is left: that is trouble whatever the verdict was."""
     if result.left and result.exit_code != ExitCode.INTERRUPTED:
         return int(ExitCode.ENGINE)
     if not (Path(options.out) / REPORT).is_file() and result.exit_code == ExitCode.PASS:

@@ -25,7 +25,7 @@ _PATIENCE = Duration(20 * 10**9)
 
 
 def probe_archive(top_level: tuple[str, ...]) -> bytes:
-    """Return the image's file system: a link into `/host` for each top-level name, so that no program has to be copied."""
+    """Return the image's file system: a link into `/host` for each top-level name; no program has to be copied."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name in sorted(top_level):

@@ -47,8 +47,20 @@ def load_plans(options: RunOptions) -> Loaded:
 
     Raises `InvalidSpecsError` with the problems of all files, `UsageError` for a pattern that matches nothing.
     """
-    root = Path(options.root)
     options = _with_seed(options)
+    suites = _load(options)
+    if options.seed is None and any(s.determinism.random_seed for s in suites):
+        # Templates may have used the seed, so what was drawn has to be known when they are rendered.
+        options = replace(options, seed=secrets.randbelow(MAX_SEED))
+        suites = _load(options)
+    _check_names(suites)
+    chosen = [s for s in (_tagged(suite, options.tags) for suite in suites) if s is not None]
+    plans = tuple(build_plan(s, seed=options.seed, iterations=options.iterations) for s in chosen)
+    return Loaded(options, plans)
+
+
+def _load(options: RunOptions) -> list[Suite]:
+    root = Path(options.root)
     suites: list[Suite] = []
     problems: list[Problem] = []
     for path in discover(options.specs, root):
@@ -61,12 +73,7 @@ def load_plans(options: RunOptions) -> Loaded:
             problems.extend(loaded)
     if problems:
         raise InvalidSpecsError(tuple(problems))
-    _check_names(suites)
-    chosen = [s for s in (_tagged(suite, options.tags) for suite in suites) if s is not None]
-    if any(s.determinism.random_seed for s in chosen) and options.seed is None:
-        options = replace(options, seed=secrets.randbelow(MAX_SEED))
-    plans = tuple(build_plan(s, seed=options.seed, iterations=options.iterations) for s in chosen)
-    return Loaded(options, plans)
+    return suites
 
 
 def _with_seed(options: RunOptions) -> RunOptions:

@@ -1,4 +1,4 @@
-"""The inside of a cell: engine, images, network, proof, telemetry, iterations, verdict, report; in that order, and back."""
+"""The inside of a cell: engine, images, network, collector, proof, iterations; in that order, and back."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cleanroom.clock import Clock, SystemClock
-from cleanroom.engine.cache import empty_to_images
+from cleanroom.engine.cache import CacheProof
 from cleanroom.engine.cell import RUNTIME, CellFacts
 from cleanroom.engine.client import DockerEngine
 from cleanroom.engine.control import WorkerLink
-from cleanroom.engine.daemon import Daemon, DaemonOptions, start_dockerd
 from cleanroom.engine.identity import RUN_LABEL
 from cleanroom.engine.images import Preparation, image_key, prepare_images, required_images
 from cleanroom.engine.ports import Inventory
+from cleanroom.engine.private import private_engine
 from cleanroom.errors import CapabilityError, CleanroomError
 from cleanroom.faults.ladder import open_fault
 from cleanroom.network.ports import Network, Proof
@@ -40,7 +40,6 @@ from cleanroom.telemetry.selftrace import SelfTrace
 from cleanroom.telemetry.session import TelemetrySession, start_telemetry
 from cleanroom.validate.settle import Settling
 
-SOCKET = f"{RUNTIME}/docker.sock"
 MAX_SLOTS = 16
 
 
@@ -128,40 +127,20 @@ class Worker:
             engine = stack.enter_context(DockerEngine(os.environ.get("DOCKER_HOST", ""), labels=labels))
             self._record = replace(self._record, engine_version=engine.version())
             return engine
-        if facts.cache:
-            self._empty(facts.data_root)
-            # Registered before the engine: it is emptied again when the engine is gone.
-            stack.callback(lambda: empty_to_images(facts.data_root))
-        else:
-            self._record = replace(self._record, image_cache="off")
-        daemon = stack.enter_context(
-            start_dockerd(
-                DaemonOptions(
-                    data_root=facts.data_root, exec_root=f"{RUNTIME}/exec", socket=SOCKET,
-                    pidfile=f"{RUNTIME}/dockerd.pid", log=f"{RUNTIME}/dockerd.log", cgroup_parent=self._cgroup(),
-                )
-            )
-        )  # fmt: skip
-        self._warn(daemon)
-        self._record = replace(self._record, engine_version=daemon.version)
-        return stack.enter_context(DockerEngine(f"unix://{SOCKET}", labels=labels))
-
-    def _cgroup(self) -> str:
-        return f"/cleanroom-{self._in.facts.run}" if self._in.facts.kind == "namespaces" else ""
-
-    def _empty(self, data_root: str) -> None:
-        proof = empty_to_images(data_root)
-        state = (
-            "wiped" if proof.wiped else "warm" if any(Path(data_root, "image").glob("*/repositories.json")) else "cold"
-        )
-        self._record = replace(self._record, image_cache=state)
-        if proof.removed:
-            removed = f"the image cache was emptied of {len(proof.removed)} things an earlier run had left"
-            self._in.listen(Event(kind="warning", text=removed))
-
-    def _warn(self, daemon: Daemon) -> None:
-        for warning in daemon.warnings:
+        private = stack.enter_context(private_engine(facts))
+        self._note_cache(private.before, cached=bool(facts.cache))
+        for warning in private.daemon.warnings:
             self._in.listen(Event(kind="warning", text=warning, subject="engine"))
+        self._record = replace(self._record, engine_version=private.daemon.version)
+        return stack.enter_context(DockerEngine(private.daemon.address, labels=labels))
+
+    def _note_cache(self, proof: CacheProof, *, cached: bool) -> None:
+        warm = any(Path(self._in.facts.data_root, "image").glob("*/repositories.json"))
+        state = "off" if not cached else "wiped" if proof.wiped else "warm" if warm else "cold"
+        self._record = replace(self._record, image_cache=state)
+        if cached and proof.removed:
+            text = f"the image cache was emptied of {len(proof.removed)} things that an earlier run had left"
+            self._in.listen(Event(kind="warning", text=text))
 
     def _images(self, engine: DockerEngine) -> Callable[[Suite, str], str]:
         needs = required_images(self._loaded.suites, Path(self._options.root))
@@ -243,7 +222,7 @@ class Worker:
         return run_suites(ports, self._loaded.plans, SessionOptions(parallel=width), self._journal, start_trace)
 
     def _left(self, engine: DockerEngine, before: Inventory, suites: tuple[SuiteRecord, ...]) -> CleanupRecord:
-        """What the whole run made and took away; `left` is measured by inventories, not added up."""
+        """Return what the whole run made and took away; `left` is measured by inventories, not added up."""
         every = [s.cleanup for suite in suites for i in suite.iterations for s in i.scenarios]
         made = Inventory(
             containers=tuple(sorted({n for c in every for n in c.created.containers})),
