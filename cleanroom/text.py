@@ -63,9 +63,8 @@ def _relay_line(line: str) -> str:
 def markdown(text: str) -> str:
     """Return `text` as literal Markdown on one line: no markup, mention, autolink or table cell can come of it."""
     escaped = _MARKDOWN.sub(r"\\\1", " ".join(clean(text).split()))
-    return (
-        escaped.replace("\\@", "@\u200b").replace("\\#", "#\u200b").replace("www.", "www\u200b.").replace("\\<", "&lt;")
-    )
+    broken = escaped.replace("\\@", "@\u200b").replace("\\#", "#\u200b").replace("\\<", "&lt;")
+    return _WWW.sub("\\g<1>\u200b.", broken)
 
 
 def code_span(text: str) -> str:

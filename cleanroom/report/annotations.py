@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cleanroom.text import clean, command_data, command_property, truncate
+from cleanroom.text import clean, command_data, command_property, relay, truncate
 
 MOST_ERRORS = 10
 MOST_WARNINGS = 10
@@ -34,13 +34,14 @@ class Annotation:
         if self.file and self.line:
             properties.append(("line", str(self.line)))
             properties += [("col", str(self.column))] if self.column else []
-        properties += [("title", truncate(clean(self.title), _TITLE))] if self.title else []
+        properties += [("title", truncate(relay(self.title), _TITLE))] if self.title else []
         told = ",".join(f"{name}={command_property(clean(value))}" for name, value in properties)
-        return f"::{self.level}{' ' + told if told else ''}::{command_data(truncate(clean(self.message), LONGEST_MESSAGE))}"
+        message = command_data(truncate(relay(self.message), LONGEST_MESSAGE))
+        return f"::{self.level}{' ' + told if told else ''}::{message}"
 
 
 def annotate(document: Mapping[str, Any]) -> tuple[Annotation, ...]:
-    """Return the annotations of a `report.json`, the verdict first, then the gravest; never more than a runner keeps."""
+    """Return the annotations of a `report.json`, verdict first, then the gravest; never more than a runner keeps."""
     errors = [*_problems(document), *_troubles(document), *_findings(document, "error"), *_unjudged(document)]
     warnings = [*_findings(document, "warning"), *_allowed(document)]
     kept = _distinct(errors)[: MOST_ERRORS - 1]
@@ -78,7 +79,7 @@ def _troubles(document: Mapping[str, Any]) -> Iterator[Annotation]:
 
 
 def _findings(document: Mapping[str, Any], level: Literal["error", "warning"]) -> Iterator[Annotation]:
-    """Findings of one level, each once, with the number of iterations that have it; determinism after the others."""
+    """Yield the findings of one level, each once, the most frequent first, determinism after the others."""
     found: dict[tuple[str, str, str, int, str], tuple[Mapping[str, Any], int]] = {}
     for finding in _every_finding(document):
         if finding["level"] == level:

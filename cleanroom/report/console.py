@@ -9,7 +9,7 @@ from cleanroom.report.egress import attempts
 from cleanroom.report.model import Pair, RunReport
 from cleanroom.report.phrases import brief, fault_line, place_line, position
 from cleanroom.run.events import Event
-from cleanroom.text import clean, one_line
+from cleanroom.text import clean, one_line, relay
 from cleanroom.validate.model import Check
 
 _WIDTH = 200
@@ -30,7 +30,7 @@ def event_line(event: Event) -> str:
     time = f" ({event.seconds:.2f} s)" if event.seconds is not None else ""
     place = f"[{' · '.join(where)}] " if where else ""
     warning = "warning: " if event.kind == "warning" else ""
-    return one_line(f"{place}{mark}{warning}{subject}{event.text}{time}", _WIDTH)
+    return relay(one_line(f"{place}{mark}{warning}{subject}{event.text}{time}", _WIDTH))
 
 
 class PlainConsole:
@@ -41,6 +41,7 @@ class PlainConsole:
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
+        """Write the event's line; the beginning of small things goes untold."""
         if event.seconds is None and event.ok is None and event.kind not in _TOLD_AT_START:
             return
         with self._lock:
@@ -53,7 +54,7 @@ class PlainConsole:
 class LiveConsole:
     """Listens to a run and keeps a block with one line for everything under way at the end of a terminal.
 
-    What has ended moves above the block when it is worth keeping: phases, suites, iterations and everything that failed.
+    What has ended moves above the block when it is worth keeping: phases, suites, iterations, whatever failed.
     """
 
     def __init__(self, write: Callable[[str], object], width: int = 100) -> None:
@@ -64,6 +65,7 @@ class LiveConsole:
         self._shown = 0
 
     def __call__(self, event: Event) -> None:
+        """Redraw the block, and keep above it what ended and is worth keeping."""
         ended = event.seconds is not None or event.ok is not None
         subject = event.subject or event.text if event.kind == "phase" else event.subject
         key = (event.kind, event.suite, event.iteration, event.scenario, subject)
@@ -112,7 +114,7 @@ def render_console(report: RunReport, directory: str = "") -> str:
         lines += [f"error: {first}", *(f"  {line}" for line in rest)]
     if report.empty:
         lines.append("nothing was run: no spec matched")
-    return "\n".join([*lines, *_ending(report, directory)]) + "\n"
+    return relay("\n".join([*lines, *_ending(report, directory)])) + "\n"
 
 
 def _suite(pair: Pair) -> list[str]:

@@ -12,7 +12,7 @@ _LONGEST = 60
 def slug(text: str) -> str:
     """Return `text` as a part of a file name, at most 60 characters, never empty, never with a leading dot or dash."""
     plain = _UNSAFE.sub("-", text).strip(".-")
-    if plain == text and len(plain) <= _LONGEST:
+    if plain and plain == text and len(plain) <= _LONGEST:
         return plain
     # Something was lost: the mark keeps different texts apart, and the same text the same over runs.
     mark = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:6]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cleanroom.text import relay
+
 
 class Page:
     """Blocks of Markdown, in order; what does not fit any more is counted and said, never cut in the middle."""
@@ -19,6 +21,7 @@ class Page:
 
     def add(self, block: str) -> bool:
         """Add a block; False, and nothing from then on, when it does not fit."""
+        block = relay(block)  # local runners print the page to the log, where commands are parsed
         size = len(block.encode("utf-8", "replace")) + 1
         if self._full or self._used + size > self._limit - self._NOTE:
             self._full = True

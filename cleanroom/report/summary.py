@@ -208,8 +208,8 @@ def _isolation(page: Page, report: RunReport) -> None:
     if proof is not None:
         page.heading("Isolation")
         page.add(
-            f"{len(proof.vectors)} ways out were tried before the first service started: "
-            f"{proof.ways_out} open, {proof.dropped} packets seen by the wall."
+            f"Ways out that were tried before the first service started: {len(proof.vectors)}; "
+            f"open: {proof.ways_out}; packets seen by the wall: {proof.dropped}."
         )
 
 

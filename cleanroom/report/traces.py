@@ -18,8 +18,8 @@ from cleanroom.trace.decode import encode_jsonl
 def trace_files(report: RunReport) -> Iterator[tuple[str, bytes]]:
     """Yield (name, content) of each trace file: one per scenario and iteration, one for the runner's own spans.
 
-    A request that is no OTLP is kept beside them in base64, in `….undecodable.jsonl`: it is evidence, and no tool could read
-    it. Metrics and logs that arrived are not traces and stay in the journal.
+    A request that is no OTLP is kept beside them in base64, in `….undecodable.jsonl`: it is evidence, and no tool could
+    read it. Metrics and logs that arrived are not traces and stay in the journal.
     """
     secrets = spellings(report.secrets)
     taken: set[str] = set()

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from cleanroom.errors import CleanroomError
+from cleanroom.errors import UsageError
 from cleanroom.report.cleanup import render_cleanup
 from cleanroom.report.digests import SUMS, render_digests, render_sums
 from cleanroom.report.json_report import render_json
@@ -29,18 +29,14 @@ _RENDERERS: tuple[tuple[str, Callable[[RunReport], str]], ...] = (
 _FORBIDDEN = frozenset('":<>|*?\r\n\\')
 
 
-class ReportError(CleanroomError):
-    """The report could not be written where it was asked for."""
-
-
 def write_report(
     report: RunReport, directory: str | Path, journal: Mapping[str, bytes] | None = None
 ) -> tuple[Path, ...]:
     """Write every report file below `directory` and return their paths.
 
-    `journal` holds further files by name relative to `journal/`, masked already. Files of an earlier report that this one
-    does not write again are removed. Each file appears by a rename. Raises `ReportError` when the directory cannot be
-    written.
+    `journal` holds further files by name relative to `journal/`, masked already. Files of an earlier report go. Each
+    file appears by a rename. Raises `UsageError` when the directory cannot be written, or leads somewhere else by a
+    symbolic link.
     """
     root = Path(directory)
     written: dict[str, bytes] = {}
@@ -53,7 +49,7 @@ def write_report(
         sums = render_sums(written).encode("utf-8")
         _write(root, SUMS, sums)
     except OSError as err:
-        raise ReportError(
+        raise UsageError(
             f"the report cannot be written to {root}: {err.strerror or err}",
             remedy="name a directory that can be written, with --out or the input report-dir",
         ) from err
@@ -76,7 +72,7 @@ def _forget(root: Path) -> None:
         return
     for line in listed.splitlines():
         name = line[66:]
-        if _refused(name):
+        if _refused(name) or not _inside(root / name, root):
             continue
         with contextlib.suppress(OSError):  # gone already, or not ours to remove
             (root / name).unlink()
@@ -85,8 +81,13 @@ def _forget(root: Path) -> None:
 
 def _write(root: Path, name: str, data: bytes) -> None:
     if why := _refused(name):
-        raise ReportError(f"report file {name!r}: {why}", remedy="this is a defect of the program; please report it")
+        raise ValueError(f"report file {name!r}: {why}")
     path = root / name
+    if not _inside(path, root):
+        raise UsageError(
+            f"{path.parent} leads out of the report directory {root}",
+            remedy="remove the symbolic link, or name another directory with --out or the input report-dir",
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix="cleanroom-", suffix=".part", dir=path.parent)
     try:
@@ -97,6 +98,11 @@ def _write(root: Path, name: str, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _inside(path: Path, root: Path) -> bool:
+    """Return whether `path` stays in `root`: a checkout may bring links to places that are none of ours."""
+    return path.parent.resolve().is_relative_to(root.resolve())
 
 
 def _refused(name: str) -> str:
