@@ -70,6 +70,8 @@ class ContainerProbe:
                 mounts=(Mount(source="/", target=_HOST),),
                 network=name,
                 address=slot.address(self.host),
+                # Without it the engine's own resolver would ask the cell's, and hold the container up while it waits.
+                dns=(slot.gateway,),
                 init=False,
             )
         )
