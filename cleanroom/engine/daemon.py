@@ -175,11 +175,11 @@ def log_tail(path: str) -> str:
 
 
 def default_bridge() -> str:
-    """Return the default network for an engine in this network namespace: `none`, or an interface of ours beside docker0.
+    """Return the default network for an engine here: `none`, or an interface of ours where there is a docker0.
 
-    Told to have none, dockerd deletes docker0 from its network namespace, whoever's that is. Nothing is ever connected to
-    the one it gets instead; its address is from the range for benchmarks (RFC 2544), one per run. The supervisor removes
-    it. Raises `EngineError` when it cannot be made.
+    Told to have none, dockerd deletes docker0 from its network namespace, whoever's that is. Nothing is ever connected
+    to the one it gets instead; its address is from the range for benchmarks (RFC 2544), one per run. The supervisor
+    removes it. Raises `EngineError` when it cannot be made.
     """
     run = os.environ.get("CLEANROOM_RUN", "")
     if not Path("/sys/class/net/docker0").exists():

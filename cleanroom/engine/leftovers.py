@@ -87,7 +87,7 @@ def _tables(traces: HostTraces) -> tuple[tuple[str, str], ...]:
 
 
 def _rules(traces: HostTraces) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the rules of the machine's own packet filter that name our bridges, each as the arguments of `--delete`."""
+    """Return the rules of the machine's packet filter that name our bridges, each as arguments of `--delete`."""
     found: list[tuple[str, tuple[str, ...]]] = []
     for tool in ("iptables", "ip6tables"):
         for line in _call(tool, "--wait", "5", "--list-rules").splitlines():

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from cleanroom.engine.identity import own_container_id, same_mounts
 from cleanroom.engine.raw import RawEngine
+from cleanroom.engine.unixhttp import ping
 from cleanroom.errors import CapabilityError, EngineError, UsageError
 
 Mode: TypeAlias = Literal["inside", "cell", "own", "host"]
@@ -123,9 +124,10 @@ def _engine_trouble(environment: Mapping[str, str], address: str) -> str:
             # An engine that is asked to mount a socket that does not exist makes a folder of that name.
             return (
                 f"{path} is not a socket (a runner whose engine is rootless or elsewhere mounts an empty folder there)"
+        return "" if ping(str(path), timeout=10) else f"nobody answers on the Docker socket {path}"
             )
     try:
-        engine = RawEngine(where if address or "DOCKER_HOST" not in environment else "", timeout=10)
+        engine = RawEngine(address, timeout=10)
         engine.version()
         engine.close()
     except EngineError as err:

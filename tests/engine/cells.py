@@ -31,9 +31,9 @@ with private_engine(facts) as engine:
     api = RawEngine(engine.daemon.address)
     if api.image("shell:1") is None:
         say("importing")
-        tar = subprocess.run(
-            ("tar", "-C", "/", "--dereference", "-c", *(p for p in ("bin/sh", "bin/sleep", "bin/cat", "lib64") if Path("/", p).exists()),
-             *(str(p)[1:] for p in Path("/lib/x86_64-linux-gnu").glob("lib[cm].so.6"))), check=True, capture_output=True).stdout
+        names = [p for p in ("bin/sh", "bin/sleep", "bin/cat", "lib64") if Path("/", p).exists()]
+        names += [str(p)[1:] for p in Path("/lib/x86_64-linux-gnu").glob("lib[cm].so.6")]
+        tar = subprocess.run(("tar", "-C", "/", "--dereference", "-c", *names), check=True, capture_output=True).stdout
         api._api.import_image_from_data(tar, repository="shell", tag="1")
     body = {"Image": "shell:1", "Cmd": ["/bin/sh", "-c", f"echo inner; sleep 3600 # {facts.run}"],
             "Labels": {"a": "b"}, "HostConfig": {"NetworkMode": "none", "Memory": 64 << 20, "NanoCpus": 10**9}}

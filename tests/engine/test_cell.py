@@ -14,7 +14,8 @@ from cells import Launched, drop_cache, existing, worker
 
 LOOK = """
     import json
-    listening = [l.split()[1] for f in ("/proc/net/tcp", "/proc/net/tcp6") for l in open(f).readlines()[1:] if l.split()[3] == "0A"]
+    rows = [row.split() for name in ("tcp", "tcp6") for row in open("/proc/net/" + name).readlines()[1:]]
+    listening = [row[1] for row in rows if row[3] == "0A"]
     say("listening " + json.dumps(listening))
     say("environment " + json.dumps(sorted(os.environ)))
     say("secret " + str(any("s3cret" in v for v in os.environ.values())))
@@ -112,7 +113,8 @@ def test_a_cache_in_use_is_not_used_twice(mode: str, tmp_path: Path):
 def test_an_interrupt_stops_the_worker_within_the_runners_budget_and_keeps_its_report(mode: str, tmp_path: Path):
     code = worker(
         "Path(facts.report, 'partial').write_text('x')\n"
-        "    try:\n        say('waiting'); time.sleep(60)\n    except KeyboardInterrupt:\n        say('stopping'); sys.exit(130)"
+        "    try:\n        say('waiting'); time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n        say('stopping'); sys.exit(130)"
     )
     launched = Launched(mode, tmp_path, code=code)
     launched.wait_for("waiting")
