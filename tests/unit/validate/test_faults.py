@@ -121,3 +121,5 @@ def test_over_scenarios_windows_add_up_and_one_without_evidence_spoils_all():
 
     assert merged((good, good))["slow"].windows == ((2 * SEC, 3 * SEC),) * 2
     assert merged((good, bad))["slow"].unusable
+    lenient = fault(allow_inconclusive="known")
+    assert merged((good, states(occurrences((event(lenient),), ()))))["slow"].allowed == "known"

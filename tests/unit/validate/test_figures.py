@@ -119,6 +119,21 @@ def test_an_empty_trace_breaks_every_figure_and_is_missing_telemetry(kind):
     assert found.remedy
 
 
+def test_missing_spans_of_the_runner_are_not_missing_telemetry():
+    served = scene(span(1))
+
+    for broken in (
+        judge_counts(scene(), (count("by_name", "cleanroom.x", gte=1),)),
+        judge_status(scene(), (status("cleanroom.x", eq("ok")),)),
+        judge_edges(scene(), (edge("cleanroom.x", "cleanroom.y"),)),
+        judge_counts(served, (count("by_service", "cleanroom.x", gte=1),)),
+        judge_status(served, (status("x", eq("ok")),)),
+    ):
+        (found,) = findings(broken)
+        assert not found.telemetry_missing
+        assert not found.remedy
+
+
 @pytest.mark.parametrize("what", ["spans", "by_name", "by_service", "by_kind"])
 def test_an_explicit_zero_of_spans_holds_on_an_empty_trace(what):
     assert rules(judge_counts(EMPTY, (count(what, "x", eq=0),))) == []

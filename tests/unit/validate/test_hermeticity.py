@@ -52,9 +52,12 @@ def test_an_attempt_from_an_unknown_address_is_a_finding_all_the_same():
 
 def test_a_shared_environments_attempts_count_once_and_an_unnamed_one_counts():
     both = (record(egress=(out(),), shared=True), record("refund", egress=(out(),), shared=True))
+    apart = (both[0], record("refund", egress=(out(),)))
+    (found,) = findings(judged(scene(scenarios=apart), egress_none=True))
+    assert found.found.endswith("(6 times)")
     unnamed = record(egress=(out(source="", destination="", protocol="unknown", port=0),))
 
-    (found,) = findings(judged(scene(scenarios=both, shared=True), egress_none=True))
+    (found,) = findings(judged(scene(scenarios=(*both, record()), shared=True), egress_none=True))
     assert found.found == "service api tried to reach 198.51.100.7 tcp port 443 (3 times)"
     (found,) = findings(judged(scene(scenarios=(unnamed,)), egress_none=True))
     assert found.found.startswith("somebody whom the network's record does not name tried to reach (unknown) unknown")
@@ -93,7 +96,7 @@ def test_every_resource_is_judged():
 
 def test_forbidden_attributes_are_found_by_glob():
     assert rules(judged(scene(ONE), forbid_attributes=("password",))) == []
-    assert rules(judged(scene(ONE), forbid_attributes=("http.*",))) == ["hermeticity.forbid_attributes"]
+    assert rules(judged(scene(ONE), forbid_attributes=("http.*", "password"))) == ["hermeticity.forbid_attributes"]
 
 
 def test_a_service_that_is_not_declared_breaks_closed_services():

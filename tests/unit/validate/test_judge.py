@@ -7,8 +7,9 @@ import pytest
 from cleanroom.engine.ports import Inventory
 from cleanroom.errors import ExitCode
 from cleanroom.network.ports import Drop, Proof, Vector
-from cleanroom.run.record import CleanupRecord, RecoveryRecord, SuiteRecord, Trouble
+from cleanroom.run.record import CleanupRecord, RecoveryRecord, ServiceRecord, SuiteRecord, Trouble
 from cleanroom.spec.expect import HermeticityExpectation, OutcomeExpectation, StatusExpectation
+from cleanroom.validate.fingerprint import roles
 from cleanroom.validate.judge import judge_iteration, judge_session, judge_suite
 from tests.unit.validate.builders import (
     AT,
@@ -122,6 +123,7 @@ def test_a_fault_without_evidence_is_inconclusive_unless_allowed():
     leave = run(GOOD, unverified, chaos=(SLOW,), allow_inconclusive="known", events={"order": (event(SLOW),)})
     assert leave.exit_code is ExitCode.PASS
     assert [c.allowed for c in scenario_of(leave).checks if c.inconclusive] == ["known"]
+    assert not any(c.allowed for c in scenario_of(leave).checks if not c.inconclusive)
 
 
 def test_a_finding_outranks_what_could_not_be_judged():
@@ -179,7 +181,10 @@ def test_what_cannot_be_decoded_is_always_a_finding():
 
 
 def test_what_arrived_too_late_makes_the_scenario_inconclusive():
-    assert run(GOOD, replace(SERVED, late=2)).exit_code is ExitCode.INCONCLUSIVE
+    verdict = run(GOOD, replace(SERVED, late=2))
+
+    assert (verdict.exit_code, verdict.trouble) == (ExitCode.INCONCLUSIVE, "")
+    assert scenario_of(verdict).outcome == "inconclusive"
 
 
 def test_egress_is_a_warning_where_the_spec_is_silent_and_a_finding_where_it_speaks():
@@ -372,6 +377,7 @@ def test_a_check_that_breaks_in_one_iteration_counts_as_failed_once():
 def test_a_run_of_nothing_is_never_a_pass():
     assert judge_session(session()).exit_code is ExitCode.INCONCLUSIVE
     assert judge_session(session(ONE), suites=()).exit_code is ExitCode.INCONCLUSIVE
+    assert judge_session(session(ONE, ONE), suites=(judge_suite(ONE),)).exit_code is ExitCode.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -391,6 +397,13 @@ def test_a_run_without_proof_or_with_leftovers_is_engine_trouble(kw):
     assert (verdict.verdict, verdict.exit_code) == ("error", ExitCode.ENGINE)
 
 
+def test_isolation_must_be_proven_as_soon_as_one_suite_ran():
+    idle = replace(ONE, iterations=(), trouble=Trouble(exit_code=6, message="skipped"))
+
+    assert judge_session(session(ONE, idle, proof=None)).exit_code is ExitCode.ENGINE
+    assert judge_session(session(idle, proof=None)).exit_code is ExitCode.INCONCLUSIVE
+
+
 def test_an_interruption_outranks_all():
     troubled = session(ONE, interrupted=True, trouble=Trouble(exit_code=4, message="dead engine"))
 
@@ -403,3 +416,20 @@ def test_several_suites_have_one_digest_and_the_worst_code():
     assert judge_session(session(ONE, failing)).exit_code is ExitCode.FINDINGS
     assert judge_session(session(ONE, ONE)).digest not in ("", judge_suite(ONE).digest)
     assert judge_session(session(ONE, replace(ONE, iterations=()))).digest == ""
+
+
+def test_roles_stand_for_all_that_names_a_container():
+    full_id = "0123456789abcdef" * 4
+    api = ServiceRecord(name="api", image="i", address="10.213.3.10", container=full_id, hostname="web")
+    db = ServiceRecord(name="db", image="i", address="10.213.3.11", container="clr-9", hostname="db")
+
+    assert roles((api, db)) == {
+        "10.213.3.1": "<gateway>",
+        "10.213.3.10": "<api>",
+        full_id: "<api>",
+        "0123456789ab": "<api>",
+        "web": "<api>",
+        "10.213.3.11": "<db>",
+        "clr-9": "<db>",
+    }
+    assert roles((ServiceRecord(name="x", image="i", address="", container=""),)) == {}

@@ -37,7 +37,7 @@ def test_a_scenario_has_its_services_spans_the_runners_below_it_and_the_root():
         0,
         record("order", payloads=(otlp(served(10)),)),
         record("refund", span_id=sid(20), payloads=(otlp(span(30, "POST /refunds", parent=21)),)),
-        runner=runner_spans(SECOND, SECOND_STEP, own(40, "cleanroom.cleanup", parent=1)),
+        runner=runner_spans(SECOND, SECOND_STEP, own(40, "cleanroom.cleanup", parent=1), own(41, "cleanroom.run")),
     )
 
     scenes = build_scenes(plan(TWO), both)
@@ -45,7 +45,7 @@ def test_a_scenario_has_its_services_spans_the_runners_below_it_and_the_root():
     first, second = scenes.scenarios
     assert names(first) == ["POST /orders", "cleanroom.iteration", "cleanroom.scenario", "cleanroom.step:place"]
     assert names(second) == ["POST /refunds", "cleanroom.iteration", "cleanroom.scenario", "cleanroom.step:pay"]
-    assert len(scenes.whole.trace.spans) == 8
+    assert len(scenes.whole.trace.spans) == 9
     assert scenes.whole.scenarios == both.scenarios
 
 
@@ -85,7 +85,7 @@ def test_other_signals_are_not_spans():
 def test_in_a_shared_environment_the_ancestor_decides_and_else_the_time():
     shared = suite(scenario("order"), scenario("refund"), environment="suite")
     late_child = served(10, start=6 * SEC)
-    loose = (span(11, "early", start=1 * SEC, trace="b" * 32), span(12, "late", start=6 * SEC, trace="b" * 32))
+    loose = (span(11, "early", start=1 * SEC, trace="b" * 32), span(12, "late", start=5 * SEC, trace="b" * 32))
     before = span(13, "first", start=1, trace="b" * 32)
     payloads = (otlp(late_child, *loose, before),)
     both = iteration(

@@ -16,6 +16,9 @@ from cleanroom.validate.settle import Settling, holds_so_far
 from tests.unit.validate.builders import AT, cmp, eq, expecting, otlp, scenario, span, suite, want
 
 ORDER = span(10, "POST /orders", parent=3, attrs={"a": 1}, status="ok")
+PARENT = span(15, "POST /parent")
+CHILD = span(14, "a", parent=15, attrs={"b": 1})
+LATER = span(16, "b", parent=10, attrs={"b": 1})
 INSERT = span(11, "INSERT orders", parent=10, service="db")
 
 
@@ -33,6 +36,12 @@ WAITS = {
     "a parent that arrives after its child": (expecting(want("INSERT *", parent="POST *")), (INSERT,)),
     "an ancestor": (expecting(want("INSERT *", ancestor="POST *")), (INSERT,)),
     "some": (expecting(want(some=True, attributes=AttributeConditions(all={"a": eq(1)}))), (INSERT,)),
+    "some, of any number": (expecting(want("INSERT *", count=cmp(gte=0), some=True, status=eq("unset"))), (ORDER,)),
+    "some, of all conditions at once": (
+        expecting(want("*", some=True, status=eq("unset"), parent="POST *")),
+        (span(12, status="unset"), span(13, parent=77, status="ok")),
+    ),
+    "the parent of each": (expecting(want("*", count=eq(2), where={"b": eq(1)}, parent="POST *")), (CHILD, LATER)),
     "a span in a window": (expecting(want("INSERT *", during="slow")), (ORDER,)),
     "an edge": (edge("POST *", "INSERT *"), (INSERT,)),
     "a count": (counted("spans", gte=2), (ORDER,)),
@@ -51,7 +60,7 @@ def test_a_positive_expectation_is_waited_for_until_its_spans_are_there(name):
     expect, early = WAITS[name]
 
     assert not holds_so_far(expect, (otlp(*early),) if early else ())
-    assert holds_so_far(expect, (otlp(ORDER), otlp(INSERT)))
+    assert holds_so_far(expect, (otlp(ORDER), otlp(INSERT), otlp(*early, PARENT)))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +68,8 @@ def test_a_positive_expectation_is_waited_for_until_its_spans_are_there(name):
     [
         expecting(want("x", count=eq(0))),
         expecting(want("cleanroom.step*")),
+        expecting(want("x", count=cmp(lte=3))),
+        counted("by_kind", "client", lte=3),
         edge("cleanroom.step*", "POST *"),
         counted("spans", eq=0),
         counted("by_name", "cleanroom.step*", gte=1),

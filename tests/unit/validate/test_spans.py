@@ -17,7 +17,7 @@ REQUEST = span(
     parent=3,
     attrs={"http.response.status_code": 201, "cached": False},
     resource={"deployment.environment.name": "test"},
-    events=("order.created",),
+    events=("order.created", "order.sent"),
     links=(99,),
     status="ok",
     start=10 * SEC,
@@ -119,13 +119,15 @@ def test_an_empty_trace_breaks_every_expectation_but_an_explicit_zero(name):
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in found[0].remedy
 
 
-@pytest.mark.parametrize("count", [cmp(lte=2), cmp(gte=0), cmp(ne=1), cmp(lt=2), cmp(not_in=(1,))])
+@pytest.mark.parametrize(
+    "count", [cmp(lte=2), cmp(gte=0), cmp(ne=1), cmp(lt=2), cmp(not_in=(1,)), cmp(in_=(0, 1)), cmp(gte=0, lte=1)]
+)
 def test_a_count_that_merely_allows_zero_says_nothing_of_an_empty_trace(count):
     assert rules(judge_spans(scene(), (want("POST *", count=count),))) == ["spans.count"]
     assert rules(judge_spans(SCENE, (want("DELETE *", count=count),))) == []
 
 
-@pytest.mark.parametrize("count", [eq(0), cmp(lte=0), cmp(lt=1), cmp(in_=(0,)), cmp(between=(0, 0))])
+@pytest.mark.parametrize("count", [eq(0), cmp(lte=0), cmp(lt=1), cmp(in_=(0,)), cmp(between=(0, 0)), cmp(gte=0, lte=0)])
 def test_an_explicit_zero_holds_on_an_empty_trace(count):
     assert rules(judge_spans(scene(), (want("POST *", count=count),))) == []
 
@@ -201,6 +203,14 @@ def test_a_cycle_of_parents_ends():
     assert rules(judge_spans(cycle, (want("a", ancestor="b"), want("a", ancestor="c")))) == ["spans.ancestor"]
 
 
+def test_a_wrong_ancestry_is_told():
+    (wrong,) = findings(judge_spans(SCENE, (want("INSERT *", ancestor="x"),)))
+    (none,) = findings(judge_spans(SCENE, (want("cleanroom.step*", ancestor="x"),)))
+
+    assert 'the ancestors are "POST /orders", "cleanroom.step:place"' in wrong.found
+    assert "no ancestor arrived" in none.found
+
+
 def windowed(*windows):
     spans = [span(n, f"s{n}", start=n * SEC, end=n * SEC + SEC // 2) for n in range(1, 6)]
     return scene(*spans, faults={"slow": FaultState(windows=windows)})
@@ -215,6 +225,10 @@ def windowed(*windows):
         ("before", ((2 * SEC, 3 * SEC), (4 * SEC, 5 * SEC)), 1),
         ("after", ((1 * SEC, 2 * SEC), (2 * SEC, 4 * SEC)), 2),
         ("after", ((1 * SEC, 0),), 0),
+        ("after", ((1 * SEC, 2 * SEC), (2 * SEC, 0)), 0),
+        ("after", ((1, 3 * SEC),), 3),
+        ("before", ((SEC + SEC // 2, 2 * SEC),), 1),
+        ("during", ((SEC + SEC // 2, 2 * SEC),), 2),
     ],
 )
 def test_windows_select_by_time(selector, windows, kept):

@@ -113,6 +113,10 @@ def test_the_wanted_outcome_is_exact(outcome):
 def test_a_bad_ending_that_no_check_explains_is_never_a_pass():
     assert rules(judge_ending(record(outcome="failed"), (), "")) == ["scenario.outcome"]
     assert rules(judge_ending(record(outcome="error"), (), "")) == ["scenario.outcome"]
+    (found,) = findings(
+        judge_ending(record(outcome="failed", steps=(step("a"), step("b", "failed", reason="no"))), (), "")
+    )
+    assert found.found == 'it ended as failed (step "b": no)'
     (check,) = judge_ending(record(outcome="inconclusive"), (), "")
     assert check.inconclusive
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,7 @@ FAULT = Check(rule="fault.verified", name="h")
         ((HOLDS, OPEN), ExitCode.INCONCLUSIVE),
         ((HOLDS, OPEN, BROKEN), ExitCode.FINDINGS),
         ((HOLDS, OPEN, BROKEN, SILENT), ExitCode.TELEMETRY),
+        ((replace(SILENT, findings=(*BROKEN.findings, *SILENT.findings)),), ExitCode.TELEMETRY),
     ],
 )
 def test_the_code_of_checks_follows_the_precedence(checks, code):
