@@ -124,8 +124,8 @@ def _engine_trouble(environment: Mapping[str, str], address: str) -> str:
             # An engine that is asked to mount a socket that does not exist makes a folder of that name.
             return (
                 f"{path} is not a socket (a runner whose engine is rootless or elsewhere mounts an empty folder there)"
-        return "" if ping(str(path), timeout=10) else f"nobody answers on the Docker socket {path}"
             )
+        return "" if ping(str(path), timeout=10) else f"nobody answers on the Docker socket {path}"
     try:
         engine = RawEngine(address, timeout=10)
         engine.version()
