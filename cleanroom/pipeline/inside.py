@@ -14,7 +14,7 @@ from pathlib import Path
 from cleanroom.clock import SystemClock
 from cleanroom.engine.cell import CellFacts
 from cleanroom.engine.control import WorkerLink
-from cleanroom.errors import CleanroomError, UsageError
+from cleanroom.errors import UsageError
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
 from cleanroom.pipeline.suites import Loaded, load_plans
@@ -24,7 +24,7 @@ from cleanroom.report.model import RunReport
 from cleanroom.report.write import write_report
 from cleanroom.run.codec import decode, encode
 from cleanroom.run.events import Listener, silent
-from cleanroom.run.record import SessionRecord, Trouble
+from cleanroom.run.record import SessionRecord
 from cleanroom.run.stop import Stop
 from cleanroom.validate.judge import judge_session
 

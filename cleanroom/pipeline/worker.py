@@ -20,7 +20,7 @@ from cleanroom.engine.identity import RUN_LABEL
 from cleanroom.engine.images import Preparation, image_key, prepare_images, required_images
 from cleanroom.engine.ports import Inventory
 from cleanroom.engine.private import private_engine
-from cleanroom.errors import CapabilityError, CleanroomError
+from cleanroom.errors import CapabilityError
 from cleanroom.faults.ladder import open_fault
 from cleanroom.network.ports import Network, Proof
 from cleanroom.network.proof import prove
@@ -35,6 +35,7 @@ from cleanroom.run.record import CleanupRecord, SessionRecord, SuiteRecord, Trou
 from cleanroom.run.session import SessionOptions, run_suites
 from cleanroom.run.stop import Stop
 from cleanroom.run.tracing import AttributeScalar
+from cleanroom.run.trouble import trouble_of
 from cleanroom.spec.suite import Suite
 from cleanroom.telemetry.selftrace import SelfTrace
 from cleanroom.telemetry.session import TelemetrySession, start_telemetry
@@ -75,8 +76,8 @@ class Worker:
         try:
             with ExitStack() as stack:
                 self._go(stack)
-        except CleanroomError as err:
-            trouble = Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy)
+        except Exception as err:  # noqa: BLE001 - a defect ends in a report and a clean engine too
+            trouble = trouble_of(err)
         record = replace(
             self._record,
             trouble=self._record.trouble or trouble,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from cleanroom.canonical import Json
 from cleanroom.clock import Clock
-from cleanroom.errors import CleanroomError
 from cleanroom.faults.base import ActiveFault, Evidence, FaultContext, OpenFault
 from cleanroom.plan.model import FaultEvent
 from cleanroom.quantity import Duration
 from cleanroom.run.record import FaultRecord, RecoveryRecord
 from cleanroom.run.tracing import OpenSpan, Tracer
+from cleanroom.run.trouble import trouble_of
 from cleanroom.spec.fault import AtManual, AtOffset, AtStep
 
 JOIN_TIMEOUT = 60.0
@@ -60,10 +60,15 @@ class Occurrence:
         """Whether its injection was tried."""
         return self._begun
 
+    @property
+    def pending(self) -> bool:
+        """Whether it was drawn, and neither its injection was tried nor its end has come."""
+        return self.event.drawn and not self._begun and not self._ended
+
     def inject(self) -> None:
         """Check the capability, journal, inject and verify the effect; trouble is recorded, not raised."""
         with self._lock:
-            if self._begun or not self.event.drawn:
+            if not self.pending:
                 return
             self._begun = True
             fault = self.event.fault
@@ -84,8 +89,8 @@ class Occurrence:
                 self._span.set({"backend": self._fault.backend})
                 self._span.event("injected", {})
                 self._judge_effect(self._fault.verify())
-            except CleanroomError as err:
-                self._trouble(err.message)
+            except Exception as err:  # noqa: BLE001 - a defect in a fault must not keep the others from their reversal
+                self._trouble(trouble_of(err).message)
 
     def _judge_effect(self, evidence: Evidence) -> None:
         fault = self.event.fault
@@ -119,22 +124,35 @@ class Occurrence:
             else:
                 self._take_away(self._fault)
             self.record = replace(self.record, window=(self.record.window[0], self._ports.clock.now_ns()))
-            self._ports.journal(self.record)
+            try:
+                self._ports.journal(self.record)
+            except CleanroomError as err:
+                # The other faults must still be taken away.
+                self._trouble(err.message)
             if self._span is not None:
                 self._span.end()
+
+    def forego(self) -> None:
+        """Its end has come before its beginning: it must not be injected any more."""
+        with self._lock:
+            if not self._begun:
+                self._ended = True
 
     def _take_away(self, fault: ActiveFault) -> None:
         assert self._span is not None  # noqa: S101 - a fault is only opened under its span
         try:
             fault.revert()
             evidence = fault.verify_reversal()
-        except CleanroomError as err:
-            self._trouble(f"could not be reverted: {err.message}")
+        except Exception as err:  # noqa: BLE001 - as above
+            self._trouble(f"could not be reverted: {trouble_of(err).message}")
             return
         self._span.event("reverted", _flat(evidence.facts))
         self.record = replace(self.record, reversal=dict(evidence.facts), reverted=evidence.holds)
         if not evidence.holds:
             self._trouble(f"not reverted: {evidence.reason}")
+        if evidence.lapsed:
+            self.record = replace(self.record, verified=False)
+            self._trouble(f"its effect did not last: {evidence.lapsed}")
         recovery = fault.recovery()
         if recovery is not None:
             with_span = self._ports.tracer.start(
@@ -148,7 +166,8 @@ class Occurrence:
                 start_ns=self._ports.clock.now_ns() - recovery.duration_ns,
             )
             if not recovery.success:
-                with_span.error("the service did not recover")
+                with_span.error(recovery.reason or "the service did not recover")
+                self._trouble(recovery.reason or "the service did not recover")
             with_span.end()
             self.record = replace(
                 self.record,
@@ -179,6 +198,9 @@ class Chaos:
         for occurrence in reversed(self._started()):
             if occurrence.event.fault.until_step == name:
                 occurrence.revert()
+        for occurrence in self._occurrences:
+            if occurrence.event.fault.until_step == name:
+                occurrence.forego()
         self._strike("before", name)
         for occurrence in self._occurrences:
             moment = occurrence.event.moment
@@ -193,7 +215,7 @@ class Chaos:
         """Start every occurrence of a manual fault; return whether there was one to start."""
         chosen = [
             o for o in self._occurrences
-            if o.event.fault.id == fault and isinstance(o.event.moment, AtManual) and not o.begun
+            if o.event.fault.id == fault and isinstance(o.event.moment, AtManual) and o.pending
         ]  # fmt: skip
         for occurrence in chosen:
             self._start(occurrence)
@@ -212,7 +234,8 @@ class Chaos:
 
     def finish(self) -> tuple[FaultRecord, ...]:
         """Revert everything in reverse order of injection and return the records."""
-        self._finished.set()
+        with self._lock:
+            self._finished.set()
         for occurrence in reversed(self._started()):
             occurrence.revert()
         for thread in self._threads:
@@ -221,7 +244,7 @@ class Chaos:
         for occurrence in reversed(self._started()):
             occurrence.revert()
         return tuple(
-            replace(o.record, reason="never came to pass: the steps ended before its moment")
+            replace(o.record, reason="never came to pass: the steps, or the one it lasts until, came before its moment")
             if o.event.drawn and not o.begun
             else o.record
             for o in self._occurrences
@@ -238,10 +261,12 @@ class Chaos:
 
     def _start(self, occurrence: Occurrence) -> None:
         with self._lock:
+            if self._finished.is_set() or occurrence in self._order:
+                return
             self._order.append(occurrence)
         occurrence.inject()
         hold = occurrence.event.fault.duration
-        if hold is not None and occurrence.active:
+        if hold is not None and occurrence.active and not self._finished.is_set():
             self._thread(lambda: self._hold(occurrence, hold.seconds))
 
     @staticmethod

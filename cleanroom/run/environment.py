@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
@@ -226,47 +227,53 @@ class Environment:
         if not self._opened:
             return (), 0
         began = self._ports.clock.monotonic()
-        try:
-            self._ports.telemetry.check()
-            self._ports.telemetry.drain(self.slot.index, DRAIN_TIMEOUT)
-        except CleanroomError as err:
-            troubles.append(Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
-        payloads = self._ports.telemetry.close(self.slot.index, self.id)
+        telemetry = self._ports.telemetry
+        payloads: tuple[Payload, ...] = ()
+        late = 0
+        with _recorded(troubles):
+            telemetry.check()
+            telemetry.drain(self.slot.index, DRAIN_TIMEOUT)
+        with _recorded(troubles):
+            payloads = telemetry.close(self.slot.index, self.id)
+            late = telemetry.late(self.id)
         self._timings["drain"] = self._ports.clock.monotonic() - began
-        return payloads, self._ports.telemetry.late(self.id)
+        return payloads, late
 
     def _egress(self, troubles: list[Trouble]) -> tuple[Drop, ...]:
-        if not self._opened:
-            return ()
-        try:
-            return self._ports.network.close(self.slot.index)
-        except CleanroomError as err:
-            troubles.append(Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
-            return ()
+        if self._opened:
+            with _recorded(troubles):
+                return self._ports.network.close(self.slot.index)
+        return ()
 
-    def _ours(self) -> Inventory:
-        """What exists in the engine of this environment: its containers and its network, by name."""
-        everything = self._ports.engine.inventory()
-        names = {p.placement.container for p in self._placed.values()}
-        return Inventory(
-            containers=tuple(n for n in everything.containers if n in names),
-            networks=tuple(n for n in everything.networks if n == self._network),
-        )
+    @property
+    def _names(self) -> Inventory:
+        """All that can exist of this environment: its containers and its network, by name."""
+        names = sorted(p.placement.container for p in self._placed.values())
+        return Inventory(containers=tuple(names), networks=(self._network,) if self._opened else ())
+
+    def _ours(self, troubles: list[Trouble]) -> Inventory | None:
+        """What exists in the engine of this environment; None when the engine does not say."""
+        with _recorded(troubles):
+            everything, names = self._ports.engine.inventory(), self._names
+            return Inventory(
+                containers=tuple(n for n in everything.containers if n in names.containers),
+                networks=tuple(n for n in everything.networks if n in names.networks),
+            )
+        return None
 
     def _remove(self, trigger: str, began: float, troubles: list[Trouble]) -> CleanupRecord:
         engine = self._ports.engine
         start = self._ports.clock.monotonic()
-        created, left = Inventory(), Inventory()
-        processes: tuple[str, ...] = ()
-        try:
-            created = self._ours()
-            for words in remove_services(engine, [p.placement.container for p in self._placed.values()]):
-                troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=words))
+        created = self._ours(troubles)
+        for words in remove_services(engine, self._names.containers):
+            troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=words))
+        with _recorded(troubles):
             engine.remove_network(self._network)
-            left = self._ours()
-            processes = processes_of(tuple(s.container for s in self._started.values()))
-        except EngineError as err:
-            troubles.append(Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
+        left = self._ours(troubles)
+        # What the engine does not vouch for counts as left: absence is proven, never assumed.
+        left = self._names if left is None else left
+        created = Inventory() if created is None else created
+        processes = processes_of(tuple(s.container for s in self._started.values()))
         self._timings["cleanup"] = self._ports.clock.monotonic() - start
         return CleanupRecord(
             trigger=_trigger(trigger), created=created, removed=created.minus(left), left=left,
@@ -283,6 +290,15 @@ class Environment:
         )  # fmt: skip
         if not cleanup.success:
             opened.error("something is left")
+
+
+@contextmanager
+def _recorded(troubles: list[Trouble]) -> Iterator[None]:
+    """Make a `CleanroomError` of the block one more trouble: the rest of a teardown goes on."""
+    try:
+        yield
+    except CleanroomError as err:
+        troubles.append(Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
 
 
 class _StopFlag:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cleanroom.errors import CleanroomError, ExitCode, InterruptedRunError
+from cleanroom.errors import ExitCode, InterruptedRunError
 from cleanroom.plan.model import Plan
 from cleanroom.run.environment import Closed, Environment
 from cleanroom.run.events import Event
@@ -13,6 +13,7 @@ from cleanroom.run.ports import Ports
 from cleanroom.run.record import IterationRecord, ScenarioRecord, Trouble
 from cleanroom.run.scenario import Stage, mark, play
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, StartTrace, Tracer, span
+from cleanroom.run.trouble import trouble_of
 from cleanroom.spec.scenario import Scenario
 
 KEEP_SECONDS = 3600.0
@@ -33,8 +34,13 @@ class Iteration:
         start_ns = clock.now_ns()
         runner_environment = f"{suite.name}-{index}-runner"
         common: dict[str, AttributeScalar] = {"cleanroom.suite": suite.name, "cleanroom.iteration": index}
-        tracer = self._start_trace(runner_environment, common)
         record = IterationRecord(index=index, slot=slot, start_ns=start_ns)
+        try:
+            tracer = self._start_trace(runner_environment, common)
+        except Exception as err:  # noqa: BLE001 - a defect ends in a report and a clean engine too
+            record = replace(record, end_ns=clock.now_ns(), trouble=trouble_of(err))
+            self._tell(record)
+            return record
         environments = 1 if suite.environment == "suite" else len(suite.scenarios)
         attributes = {"index": index, "seed": self._plan.seed, "environments": environments}
         try:
@@ -43,13 +49,16 @@ class Iteration:
                 if record.trouble is not None or any(s.trouble is not None for s in record.scenarios):
                     root.error("the iteration did not come to its end")
             tracer.flush()
-        except CleanroomError as err:
-            record = replace(record, trouble=record.trouble or _trouble(err))
+        except Exception as err:  # noqa: BLE001 - a defect ends in a report and a clean engine too
+            record = replace(record, trouble=record.trouble or trouble_of(err))
         finally:
             tracer.close()
-        payloads = self._ports.telemetry.payloads(runner_environment)
-        record = replace(record, runner_payloads=payloads, end_ns=clock.now_ns())
-        self._journal.iteration(suite.name, record)
+        try:
+            record = replace(record, runner_payloads=self._ports.telemetry.payloads(runner_environment))
+            record = replace(record, end_ns=clock.now_ns())
+            self._journal.iteration(suite.name, record)
+        except Exception as err:  # noqa: BLE001 - a defect ends in a report and a clean engine too
+            record = replace(record, end_ns=clock.now_ns(), trouble=record.trouble or trouble_of(err))
         self._tell(record)
         return record
 
@@ -59,7 +68,7 @@ class Iteration:
         done: list[ScenarioRecord] = []
         for scenario in self._plan.suite.scenarios:
             if self._ports.stop.requested:
-                return replace(record, scenarios=tuple(done), trouble=_trouble(_interrupted()))
+                return replace(record, scenarios=tuple(done), trouble=trouble_of(_interrupted()))
             one = self._alone(record, scenario, tracer, root)
             done.append(one)
             if one.trouble is not None and one.trouble.exit_code != ExitCode.FINDINGS:
@@ -93,12 +102,18 @@ class Iteration:
             try:
                 environment.open(opened)
                 result = play(self._stage(record, tracer, environment), scenario, opened, result)
-            except CleanroomError as err:
-                result = replace(result, trouble=_trouble(err))
-                mark(opened, "error", err.message)
-            if self._ports.keep and record.index == 0:
-                self._keep(environment)
+                if self._ports.keep and record.index == 0:
+                    self._keep(environment)
+            except Exception as err:  # noqa: BLE001 - a defect ends in a report and a clean engine too
+                result = replace(result, outcome="error", trouble=trouble_of(err))
+                mark(opened, "error", str(err))
+            except BaseException:
+                # A mistake of the program is no reason to leave containers behind.
+                self._close(environment, opened, failed=True)
+                raise
             closed = self._close(environment, opened, failed=result.outcome != "passed")
+            if closed.trouble is not None:
+                mark(opened, "error", closed.trouble.message)
         return _with_environment(replace(result, end_ns=clock.now_ns()), closed, shared=False)
 
     def _keep(self, environment: Environment) -> None:
@@ -126,8 +141,13 @@ class Iteration:
                     )  # fmt: skip
                     result = play(self._stage(record, tracer, environment), scenario, opened, result)
                 done.append(replace(result, end_ns=clock.now_ns()))
-        except CleanroomError as err:
-            trouble = _trouble(err)
+                if result.trouble is not None:
+                    break
+        except Exception as err:  # noqa: BLE001 - a defect ends in a report and a clean engine too
+            trouble = trouble_of(err)
+        except BaseException:
+            self._close(environment, root, failed=True)
+            raise
         failed = trouble is not None or any(s.outcome != "passed" for s in done)
         closed = self._close(environment, root, failed=failed)
         scenarios = tuple(_with_environment(s, closed, shared=True) for s in done)
@@ -155,10 +175,6 @@ def _with_environment(record: ScenarioRecord, closed: Closed, *, shared: bool) -
         late=closed.late, noise_traces=closed.noise_traces, shared=shared, trouble=record.trouble or closed.trouble,
         timings={**record.timings, **closed.timings}, outcome="error" if closed.trouble else record.outcome,
     )  # fmt: skip
-
-
-def _trouble(err: CleanroomError) -> Trouble:
-    return Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy)
 
 
 def _interrupted() -> InterruptedRunError:

@@ -1,19 +1,22 @@
 """The append-only record of a run on disk: all that is needed to judge again, and what was about to be done when it died.
 
-Layout: `plan.json` per suite, `faults.jsonl` (each line before an injection and after a reversal), one JSON file and a
-folder of raw OTLP requests per iteration, `session.json` at the end.
+Layout: a folder per suite with `plan.json`, `faults.jsonl` (each line before an injection and after a reversal), and per
+iteration a folder with one JSON file and the raw OTLP requests; `session.json` at the end.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cleanroom.errors import UsageError
+from cleanroom.errors import EngineError, UsageError
 from cleanroom.plan.model import Plan
 from cleanroom.run.codec import decode, encode
 from cleanroom.run.record import (
@@ -28,11 +31,25 @@ from cleanroom.telemetry.ports import Payload
 
 SCHEMA = 1
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST = 80
 
 
 def file_name(text: str) -> str:
-    """Return a name for a file or folder made of `text`: no colon, no leading dot, never empty."""
-    return _UNSAFE.sub("-", text).strip(".-") or "unnamed"
+    """Return a name for a file or folder made of `text`: no colon, no leading dot, never empty, different for each text."""
+    readable = _UNSAFE.sub("-", text).strip(".-")[:_LONGEST]
+    # Two texts that only differ in what a file name cannot hold must not share a file.
+    return readable if readable == text else f"{readable or 'unnamed'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+@contextmanager
+def _written(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        raise EngineError(
+            f"the journal in {directory} cannot be written: {err.strerror or err}",
+            remedy="make room on that disk, or name another report folder",
+        ) from err
 
 
 class Journal:
@@ -41,21 +58,28 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._lock = threading.Lock()
-        directory.mkdir(parents=True, exist_ok=True)
+        with _written(directory):
+            directory.mkdir(parents=True, exist_ok=True)
 
     def plan(self, plan: Plan) -> None:
-        """Write the plan before anything is started."""
-        self._write(self._suite(plan.suite.name) / "plan.json", {"schema": SCHEMA, "plan": encode(plan)})
+        """Write the plan before anything is started; raises `EngineError` when the disk refuses, as all of these do."""
+        with _written(self._directory):
+            self._write(self._suite(plan.suite.name) / "plan.json", {"schema": SCHEMA, "plan": encode(plan)})
 
     def fault(self, suite: str, iteration: int, scenario: str, record: FaultRecord) -> None:
         """Append a fault's record as it is now."""
         entry = {"iteration": iteration, "scenario": scenario, "fault": encode(record)}
-        path = self._suite(suite) / "faults.jsonl"
-        with self._lock, path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, ensure_ascii=True) + "\n")
+        with _written(self._directory), self._lock:
+            path = self._suite(suite) / "faults.jsonl"
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry, ensure_ascii=True) + "\n")
 
     def iteration(self, suite: str, record: IterationRecord) -> None:
         """Write one iteration: its record without the raw requests, and those in files of their own."""
+        with _written(self._directory):
+            self._iteration(suite, record)
+
+    def _iteration(self, suite: str, record: IterationRecord) -> None:
         folder = self._suite(suite) / f"iteration-{record.index + 1}"
         folder.mkdir(exist_ok=True)
         shared = record.scenarios[0].payloads if record.scenarios and record.scenarios[0].shared else None
@@ -75,10 +99,12 @@ class Journal:
             {"name": s.plan.suite.name, "trouble": encode(s.trouble), "iterations": [i.index for i in s.iterations]}
             for s in record.suites
         ]
-        self._write(self._directory / "session.json", {"schema": SCHEMA, "session": encode(bare), "suites": suites})
+        whole = {"schema": SCHEMA, "session": encode(bare), "suites": suites}
+        with _written(self._directory):
+            self._write(self._directory / "session.json", whole)
 
     def _suite(self, name: str) -> Path:
-        folder = self._directory / file_name(name)
+        folder = _suite_folder(self._directory, name)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -86,6 +112,11 @@ class Journal:
         temporary = path.with_name(f"{path.name}.part")
         temporary.write_text(json.dumps(value, ensure_ascii=True, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
+
+
+def _suite_folder(directory: Path, name: str) -> Path:
+    # The prefix keeps a suite from being called like a file of ours.
+    return directory / f"suite-{file_name(name)}"
 
 
 def _write_payloads(folder: Path, name: str, payloads: tuple[Payload, ...]) -> None:
@@ -101,26 +132,56 @@ def _write_payloads(folder: Path, name: str, payloads: tuple[Payload, ...]) -> N
 
 
 def _read_payloads(folder: Path, name: str) -> tuple[Payload, ...]:
-    data = (folder / f"{name}.otlp").read_bytes()
-    entries = json.loads((folder / f"{name}.otlp.json").read_text(encoding="utf-8"))
-    return tuple(replace(decode(e, Payload), body=data[e["offset"] : e["offset"] + e["length"]]) for e in entries)
+    path = folder / f"{name}.otlp.json"
+    with _read(folder / f"{name}.otlp"):
+        data = (folder / f"{name}.otlp").read_bytes()
+    with _read(path):
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        found = tuple(replace(decode(e, Payload), body=_slice(data, e["offset"], e["length"])) for e in entries)
+        if sum(len(p.body) for p in found) != len(data):
+            raise ValueError(f"its entries are {sum(len(p.body) for p in found)} bytes, {name}.otlp has {len(data)}")
+    return found
+
+
+def _slice(data: bytes, offset: int, length: int) -> bytes:
+    """Return the bytes; raises `ValueError` where the file has fewer: a part of a request must not pass for all of it."""
+    if not 0 <= offset <= offset + length <= len(data):
+        raise ValueError(f"bytes {offset} to {offset + length} of {len(data)} are not there")
+    return data[offset : offset + length]
+
+
+@contextmanager
+def _read(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        why = f"there is no {err}" if isinstance(err, KeyError) else getattr(err, "strerror", None) or str(err)
+        raise UsageError(
+            f"{path}: not part of a complete journal: {why}", remedy="name the `journal` folder of a finished run"
+        ) from err
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Return a JSON file of ours; raises `ValueError` for one of another version."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if found["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {found['schema']}, expected {SCHEMA}")
+    return found
 
 
 def read_journal(directory: Path) -> SessionRecord:
     """Return the session that a journal holds; raises `UsageError` naming the file that is missing or broken."""
-    try:
-        whole = json.loads((directory / "session.json").read_text(encoding="utf-8"))
+    path = directory / "session.json"
+    with _read(path):
+        whole = _load(path)
         session = decode(whole["session"], SessionRecord)
-        suites = tuple(_read_suite(directory / file_name(s["name"]), s) for s in whole["suites"])
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise UsageError(
-            f"{directory}: not a complete journal: {err}", remedy="name the `journal` folder of a finished run"
-        ) from err
+        suites = tuple(_read_suite(_suite_folder(directory, s["name"]), s) for s in whole["suites"])
     return replace(session, suites=suites)
 
 
 def _read_suite(folder: Path, entry: dict[str, Any]) -> SuiteRecord:
-    plan = decode(json.loads((folder / "plan.json").read_text(encoding="utf-8"))["plan"], Plan)
+    with _read(folder / "plan.json"):
+        plan = decode(_load(folder / "plan.json")["plan"], Plan)
     trouble = decode(entry["trouble"], Trouble) if entry["trouble"] else None
     return SuiteRecord(
         plan=plan, trouble=trouble, iterations=tuple(_read_iteration(folder, i) for i in entry["iterations"])
@@ -129,7 +190,8 @@ def _read_suite(folder: Path, entry: dict[str, Any]) -> SuiteRecord:
 
 def _read_iteration(folder: Path, index: int) -> IterationRecord:
     place = folder / f"iteration-{index + 1}"
-    record = decode(json.loads((place / "record.json").read_text(encoding="utf-8"))["iteration"], IterationRecord)
+    with _read(place / "record.json"):
+        record = decode(_load(place / "record.json")["iteration"], IterationRecord)
     shared = _read_payloads(place, "suite") if any(s.shared for s in record.scenarios) else None
 
     def of(scenario: ScenarioRecord) -> tuple[Payload, ...]:

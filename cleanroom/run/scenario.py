@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from cleanroom.clock import Deadline
 from cleanroom.errors import CleanroomError, ExitCode
 from cleanroom.faults.base import FaultContext
 from cleanroom.plan.model import Plan
+from cleanroom.quantity import Duration
 from cleanroom.run.chaos import Chaos, ChaosPorts
 from cleanroom.run.environment import Environment
 from cleanroom.run.events import Event
@@ -127,14 +128,13 @@ class Play:
             opened.error(record.reason or result.message)
         if result.error_type == "timeout":
             kind = "step" if cut.timeout == step.timeout else "scenario"
-            limit: dict[str, AttributeScalar] = {
-                "kind": kind,
-                "timeout_ms": int(cut.timeout.ms),
-                "grace_ms": int(step.grace.ms),
-            }
-            self._timeout_span("graceful", {**limit, "signal": "SIGTERM"}, opened)
+            limit: dict[str, AttributeScalar] = {"kind": kind, "timeout_ms": int(cut.timeout.ms)}
+            # A request or a sleep is cut without any signal.
+            signalled = isinstance(step.action, ExecAction)
+            sent: dict[str, AttributeScalar] = {"grace_ms": int(step.grace.ms)} if signalled else {}
+            self._timeout_span("graceful", {**limit, **sent, **({"signal": "SIGTERM"} if signalled else {})}, opened)
             if result.killed:
-                self._timeout_span("hard", {**limit, "signal": "SIGKILL"}, opened)
+                self._timeout_span("hard", {**limit, **sent, "signal": "SIGKILL"}, opened)
         opened.end()
 
     def _timeout_span(self, how: str, attributes: Mapping[str, AttributeScalar], parent: OpenSpan) -> None:
@@ -153,12 +153,26 @@ class Play:
                 address = environment.containers[action.service].address
                 return run_http(address, action, step.timeout, {"traceparent": opened.traceparent})
             case SleepAction() as action:
-                self._ports.stop.wait(min(action.duration, step.timeout).seconds)
-                return ActionResult(duration_ns=action.duration.ns)
+                return self._sleep(action.duration, step.timeout)
             case InjectAction() as action:
-                return self._verdict_of(action.fault, started=self._chaos.inject(action.fault), verb="inject")
+                return self._chaos_step(action.fault, self._chaos.inject, "inject")
             case HealAction() as action:
-                return self._verdict_of(action.fault, started=self._chaos.heal(action.fault), verb="heal")
+                return self._chaos_step(action.fault, self._chaos.heal, "heal")
+
+    def _sleep(self, duration: Duration, limit: Duration) -> ActionResult:
+        clock = self._ports.clock
+        began = clock.monotonic()
+        self._ports.stop.wait(min(duration, limit).seconds)
+        slept = int((clock.monotonic() - began) * 10**9)
+        if duration > limit:
+            return ActionResult(error_type="timeout", message=f"{limit} passed before {duration}", duration_ns=slept)
+        return ActionResult(duration_ns=slept)
+
+    def _chaos_step(self, fault: str, act: Callable[[str], bool], verb: str) -> ActionResult:
+        clock = self._ports.clock
+        began = clock.monotonic()
+        result = self._verdict_of(fault, started=act(fault), verb=verb)
+        return replace(result, duration_ns=int((clock.monotonic() - began) * 10**9))
 
     def _verdict_of(self, fault: str, *, started: bool, verb: str) -> ActionResult:
         if started:
@@ -201,7 +215,7 @@ def outcome_of(steps: tuple[StepRecord, ...], faults: tuple[FaultRecord, ...], s
         return "failed"
     allowed = {f.id for f in scenario.chaos if f.allow_inconclusive or not f.verify}
     drawn = [f for f in faults if f.drawn]
-    if any(f.injected and not f.reverted for f in drawn):
+    if any(stuck_in(f) for f in drawn):
         return "error"
     if any(not f.verified and f.id not in allowed for f in drawn) and not scenario.allow_inconclusive:
         return "inconclusive"
@@ -212,20 +226,21 @@ def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRec
     """Run steps and settle under an open scenario span; the outcome goes onto the span."""
     clock = stage.ports.clock
     began = clock.monotonic()
+    performance = Play(stage, scenario, opened)
+    steps, faults = performance.run()
+    ran = clock.monotonic()
+    trouble = _reversal_trouble(faults, scenario) or _engine_trouble(steps)
     try:
-        performance = Play(stage, scenario, opened)
-        steps, faults = performance.run()
-        ran = clock.monotonic()
         performance.settle()
     except CleanroomError as err:
-        trouble = Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy, at=scenario.at)
-        mark(opened, "error", err.message)
-        return replace(record, trouble=trouble)
-    outcome = outcome_of(steps, faults, scenario)
-    trouble_found = _reversal_trouble(faults, scenario)
-    mark(opened, outcome, "")
+        # What the steps and faults did is evidence all the same.
+        trouble = trouble or Trouble(
+            exit_code=int(err.exit_code), message=err.message, remedy=err.remedy, at=scenario.at
+        )
+    outcome = "error" if trouble is not None else outcome_of(steps, faults, scenario)
+    mark(opened, outcome, trouble.message if trouble is not None else "")
     timings = {**record.timings, "steps": ran - began, "settle": clock.monotonic() - ran}
-    return replace(record, outcome=outcome, steps=steps, faults=faults, timings=timings, trouble=trouble_found)
+    return replace(record, outcome=outcome, steps=steps, faults=faults, timings=timings, trouble=trouble)
 
 
 def mark(opened: OpenSpan, outcome: Outcome, why: str) -> None:
@@ -235,9 +250,22 @@ def mark(opened: OpenSpan, outcome: Outcome, why: str) -> None:
         opened.error(why or f"the scenario {outcome}")
 
 
+def stuck_in(fault: FaultRecord) -> bool:
+    """Whether the fault was tried and not provably taken away: an injection that failed half-way counts as well."""
+    return fault.drawn and fault.window[0] != 0 and not fault.reverted
+
+
+def _engine_trouble(steps: tuple[StepRecord, ...]) -> Trouble | None:
+    """An engine that did not do what a step asked says nothing about the system under test."""
+    for step in steps:
+        if step.outcome == "failed" and step.error_type == "engine":
+            return Trouble(exit_code=int(ExitCode.ENGINE), message=f"step {step.name!r}: {step.reason}", at=step.at)
+    return None
+
+
 def _reversal_trouble(faults: tuple[FaultRecord, ...], scenario: Scenario) -> Trouble | None:
     """A fault that could not be taken away makes the iteration an error (design section 6)."""
-    stuck = [f for f in faults if f.injected and not f.reverted]
+    stuck = [f for f in faults if stuck_in(f)]
     if not stuck:
         return None
     names = "; ".join(f"{f.id}: {f.reason}" for f in stuck)

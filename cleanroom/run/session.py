@@ -33,7 +33,12 @@ def run_suites(
         if ports.stop.requested:
             break
         ports.listen(Event(kind="suite", text=plan.suite.file, suite=plan.suite.name))
-        journal.plan(plan)
+        try:
+            journal.plan(plan)
+        except CleanroomError as err:
+            # What the journal cannot hold cannot be judged again; the suites before this one still count.
+            records.append(SuiteRecord(plan=plan, trouble=_trouble(err)))
+            continue
         runner = Iteration(ports, plan, journal, start_trace)
         records.append(_run_suite(ports, plan, options, runner.run))
     return tuple(records)
@@ -69,7 +74,11 @@ def _run_suite(
             try:
                 record = future.result()
             except CleanroomError as err:
-                trouble = Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy)
+                trouble = _trouble(err)
             else:
                 done.extend([record] if record is not None else [])
     return SuiteRecord(plan=plan, iterations=tuple(done), trouble=trouble)
+
+
+def _trouble(err: CleanroomError) -> Trouble:
+    return Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy)

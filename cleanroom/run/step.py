@@ -117,7 +117,7 @@ def _breaches(expect: StepExpect, result: ActionResult) -> Iterator[StepBreach]:
         ("stderr", expect.stderr, result.stderr, result.stderr is not None),
         ("status", expect.status, result.status, result.status is not None),
         ("body", expect.body, result.body, result.body is not None),
-        ("error_type", expect.error_type, result.error_type, True),
+        ("error_type", expect.error_type, result.error_type, bool(result.error_type)),
         ("duration", expect.duration, Duration(result.duration_ns), True),
     )
     for what, comparator, value, present in facts:

@@ -65,7 +65,10 @@ def _of_result(engine: Engine, container: str, result: ExecResult) -> ActionResu
 
 
 def _why_killed(engine: Engine, container: str) -> tuple[str, str]:
-    state = engine.inspect(container)
+    try:
+        state = engine.inspect(container)
+    except EngineError as err:
+        return "engine", f"the command was killed, and the engine does not say by whom: {err.message}"
     if state.oom_killed:
         return "oom_killed", "the kernel killed it for want of memory"
     if state.status != "running":
