@@ -1,4 +1,4 @@
-"""A fault's life: check the capability, inject, verify the effect, hold, revert, verify the reversal (design section 6)."""
+"""A fault's life: check the capability, inject, verify the effect, hold, revert, verify the reversal (design 6)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class Evidence:
     facts: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
     reason: str = ""
     """Why it does not hold, for people; empty when it does."""
+    lapsed: str = ""
+    """Of a reversal: why the effect was not what was asked until it was taken away: then it is not proven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,8 @@ class Recovery:
     strategy: Literal["policy", "start", "heal", "failover"]
     duration_ns: int
     success: bool
+    reason: str = ""
+    """Why it did not come back; empty when it did."""
 
 
 class ActiveFault(Protocol):

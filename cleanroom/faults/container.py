@@ -2,47 +2,70 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import time
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
+from typing import Literal, TypeAlias, cast
 
 from cleanroom.canonical import Json
+from cleanroom.clock import Clock, Deadline
 from cleanroom.engine.ports import ContainerState
-from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.errors import CapabilityError, CleanroomError
 from cleanroom.faults.base import Container, Evidence, FaultContext, Recovery
+from cleanroom.faults.victim import send_signal, visible_pid
 from cleanroom.plan.model import FaultEvent
-from cleanroom.quantity import Duration
 
-DEATH_TIMEOUT = Duration(10 * 10**9)
+DEATH_TIMEOUT = 10.0
 POLICY_TIMEOUT = 30.0
+# An engine that is going to restart a container calls it `restarting` at once; one that says `exited` is not going to.
+POLICY_GRACE = 2.0
+JOIN_TIMEOUT = 300.0
+BACKENDS = ("auto", "api", "pid")
+Strategy: TypeAlias = Literal["policy", "start", "none"]
+_ENDED = ("exited", "dead", "restarting", "removing")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Victim:
+    """One target: as it was, when it was struck and died, and how it came back (seconds on the monotonic clock)."""
+
     container: Container
     before: ContainerState
-    struck_ns: int
+    strategy: Strategy
+    struck: float
+    died: float = 0.0
+    ready: float = 0.0
+    looked: bool = False
+    trouble: str = ""
+    waiting: threading.Thread | None = None
+
+    @property
+    def name(self) -> str:
+        return self.container.service
+
+    def replaced(self, now: ContainerState) -> bool:
+        """Whether another process runs in its place."""
+        return now.status == "running" and now.started_at != self.before.started_at
 
 
 class Kill:
     """`container.kill(signal KILL, revive policy|start|none)`.
 
-    Rungs: `api` asks the engine; `pid` signals the first process from our side, which is what a crash is to the engine: it
-    alone lets a restart policy act, because an engine takes its own kill for a stop that somebody wanted.
+    Rungs: `api` asks the engine; `pid` signals the first process from our side, which is what a crash is to the engine:
+    it alone lets a restart policy act, because an engine takes its own kill for a stop that somebody wanted.
     """
 
     def __init__(self, event: FaultEvent, context: FaultContext, backend: str) -> None:
         self.backend = backend
         self._event = event
         self._context = context
+        self._clock: Clock = context.clock
         self._signal = str(event.parameters.get("signal", "KILL")).removeprefix("SIG")
-        self._revive = str(event.parameters.get("revive", "default"))
+        self._strategies = strategies_of(event, context)
         self._victims: list[_Victim] = []
-        self._recovered_ns = 0
         self._revived = False
-        self._death_ns = 0
 
     def inject(self) -> None:
         """Send the signal to every target."""
@@ -50,121 +73,163 @@ class Kill:
             container = self._context.containers[name]
             before = self._context.engine.inspect(container.id)
             if before.status != "running":
-                raise EngineError(f"{name} does not run ({before.status}): there is nothing to kill")
-            self._victims.append(_Victim(container, before, time.monotonic_ns()))
+                raise CapabilityError(f"{name} does not run ({before.status}): there is nothing to kill")
+            victim = _Victim(container, before, self._strategies[name], self._clock.monotonic())
             if self.backend == "pid":
-                os.kill(_own_pid(before), signal.Signals[f"SIG{self._signal}"])
+                send_signal(before, signal.Signals[f"SIG{self._signal}"])
             else:
                 self._context.engine.kill(container.id, self._signal)
+            self._victims.append(victim)
 
     def verify(self) -> Evidence:
-        """Hold when each target's process is gone: its container ended by a signal, or runs as another process."""
+        """Hold when each target's process is gone: its container ended, or runs as another process."""
         facts: dict[str, Json] = {}
         alive = []
         for victim in self._victims:
             after = self._await_death(victim)
-            name = victim.container.service
-            gone = after.status != "running" or after.started_at != victim.before.started_at
-            facts[f"{name}.pid_before"] = victim.before.pid
-            facts[f"{name}.status"] = after.status
-            facts[f"{name}.exit_code"] = after.exit_code
-            facts[f"{name}.restarts"] = after.restart_count - victim.before.restart_count
-            if not gone:
-                alive.append(name)
-        self._death_ns = time.monotonic_ns()
+            facts[f"{victim.name}.pid_before"] = victim.before.pid
+            facts[f"{victim.name}.status"] = after.status
+            facts[f"{victim.name}.exit_code"] = after.exit_code
+            facts[f"{victim.name}.restarts"] = after.restart_count - victim.before.restart_count
+            if not victim.died:
+                alive.append(victim.name)
+            elif victim.strategy == "policy":
+                self._watch(victim)
         reason = f"{', '.join(alive)} survived signal {self._signal}" if alive else ""
         return Evidence(holds=not alive and bool(self._victims), facts=facts, reason=reason)
 
     def _await_death(self, victim: _Victim) -> ContainerState:
-        deadline = time.monotonic() + DEATH_TIMEOUT.seconds
+        victim.looked = True
+        deadline = Deadline.after(self._clock, DEATH_TIMEOUT)
         pause = 0.005
         while True:
             state = self._context.engine.inspect(victim.container.id)
-            if state.status != "running" or state.started_at != victim.before.started_at or time.monotonic() > deadline:
+            if state.status in _ENDED or victim.replaced(state):
+                seen = self._clock.monotonic()
+                # The engine's own word, which is older than our look; never older than the signal.
+                victim.died = max(victim.struck, min(seen, seen - _age(state.finished_at, self._clock.now_ns())))
                 return state
-            time.sleep(pause)
+            if deadline.expired():
+                return state
+            self._clock.sleep(pause)
             pause = min(0.1, pause * 1.5)
 
-    def _strategy(self, service: str) -> str:
-        if self._revive == "default":
-            return "policy" if self._context.policy_restarts.get(service, False) else "start"
-        return self._revive
+    def _watch(self, victim: _Victim) -> None:
+        """Wait for the restart policy from now on: it does not wait for the fault's end, nor may its stopwatch."""
+        victim.waiting = threading.Thread(target=self._come_back, args=(victim,), name="recovery", daemon=True)
+        victim.waiting.start()
+
+    def _come_back(self, victim: _Victim) -> None:
+        try:
+            if victim.strategy == "policy" and not self._policy_acted(victim):
+                return
+            self._context.revive(victim.name)
+            victim.ready = self._clock.monotonic()
+        except CleanroomError as err:
+            victim.trouble = err.message
+
+    def _policy_acted(self, victim: _Victim) -> bool:
+        deadline = Deadline.after(self._clock, POLICY_TIMEOUT)
+        hopeless = Deadline.after(self._clock, POLICY_GRACE)
+        pause = 0.01
+        while True:
+            state = self._context.engine.inspect(victim.container.id)
+            if victim.replaced(state):
+                return True
+            if state.status == "restarting":
+                hopeless = Deadline.after(self._clock, POLICY_GRACE)
+            if deadline.expired() or hopeless.expired():
+                victim.trouble = (
+                    f"the restart policy of {victim.name} did not bring it back ({state.status}, "
+                    f"exit code {state.exit_code}, {state.restart_count} restarts)"
+                )
+                return False
+            self._clock.sleep(pause)
+            pause = min(0.2, pause * 1.5)
 
     def revert(self) -> None:
-        """Bring the targets back as `revive` says, and wait until each is ready again."""
+        """Bring the targets back as `revive` says, and wait until each is ready again; `recovery` says who is not."""
         if self._revived:
             return
         self._revived = True
         for victim in self._victims:
-            service = victim.container.service
-            strategy = self._strategy(service)
-            if strategy == "none":
+            if not victim.looked:
+                self._await_death(victim)
+            if victim.strategy == "none" or not victim.died:
                 continue
-            if strategy == "policy":
-                self._await_policy(victim)
-            self._context.revive(service)
-        self._recovered_ns = time.monotonic_ns()
-
-    def _await_policy(self, victim: _Victim) -> None:
-        deadline = time.monotonic() + POLICY_TIMEOUT
-        pause = 0.01
-        while time.monotonic() < deadline:
-            state = self._context.engine.inspect(victim.container.id)
-            if state.status == "running" and state.started_at != victim.before.started_at:
-                return
-            time.sleep(pause)
-            pause = min(0.2, pause * 1.5)
-        raise EngineError(f"the restart policy of {victim.container.service} did not bring it back in {POLICY_TIMEOUT:g}s")
+            if victim.waiting is None:
+                self._come_back(victim)
+            else:
+                victim.waiting.join(JOIN_TIMEOUT)
 
     def verify_reversal(self) -> Evidence:
-        """Hold when every target that was to come back runs as a new process."""
+        """Hold always, for a kill leaves nothing behind: that a target did not come back is for `recovery` to say."""
         facts: dict[str, Json] = {}
-        missing = []
         for victim in self._victims:
-            service = victim.container.service
             state = self._context.engine.inspect(victim.container.id)
-            facts[f"{service}.status"] = state.status
-            facts[f"{service}.pid_after"] = state.pid
-            if self._strategy(service) != "none" and state.status != "running":
-                missing.append(service)
-        reason = f"{', '.join(missing)} did not come back" if missing else ""
-        return Evidence(holds=not missing, facts=facts, reason=reason)
+            facts[f"{victim.name}.status"] = state.status
+            facts[f"{victim.name}.pid_after"] = state.pid
+            if victim.ready and not victim.replaced(state):
+                victim.ready = 0.0
+                victim.trouble = f"{victim.name} was ready again and then ended ({state.status})"
+        return Evidence(holds=True, facts=facts)
 
     def recovery(self) -> Recovery | None:
-        """The time from the death to readiness, or None when nothing was to come back."""
-        strategies = {self._strategy(v.container.service) for v in self._victims} - {"none"}
-        if not strategies:
+        """Return the longest time from a death to readiness; None when nothing died or nothing was to come back."""
+        awaited = [v for v in self._victims if v.died and v.strategy != "none"]
+        if not awaited:
             return None
-        struck = min(v.struck_ns for v in self._victims)
+        missing = [v for v in awaited if not v.ready]
+        now = self._clock.monotonic()
         return Recovery(
-            strategy="policy" if "policy" in strategies else "start",
-            duration_ns=max(0, self._recovered_ns - struck),
-            success=self._recovered_ns > 0,
+            strategy="policy" if any(v.strategy == "policy" for v in awaited) else "start",
+            duration_ns=round(max((v.ready or now) - v.died for v in awaited) * 10**9),
+            success=not missing,
+            reason="; ".join(v.trouble or f"{v.name} did not become ready" for v in missing),
         )
 
 
-def open_kill(event: FaultEvent, context: FaultContext) -> Kill:
-    """Choose the rung; raises `CapabilityError` when a restart policy must act and its process is out of our sight."""
-    wanted = event.fault.backend
-    revive = event.parameters.get("revive", "default")
-    by_policy = any(context.policy_restarts.get(t, False) for t in event.targets) and revive in ("default", "policy")
-    if wanted not in ("auto", "api", "pid"):
-        raise CapabilityError(f"container.kill has no backend {wanted!r}", remedy="use auto, api or pid")
-    if wanted == "api" and by_policy:
-        raise CapabilityError("backend api: an engine's own kill never wakes a restart policy", remedy="use backend auto or pid")
-    backend = "pid" if by_policy or wanted == "pid" else "api"
-    if backend == "pid":
-        for target in event.targets:
-            _own_pid(context.engine.inspect(context.containers[target].id))
-    return Kill(event, context, backend)
-
-
-def _own_pid(state: ContainerState) -> int:
-    """Return the pid of the container's first process in our own pid namespace; raises `CapabilityError`."""
+def _age(finished_at: str, now_ns: int) -> float:
+    """Seconds since the engine's time stamp (RFC 3339, nanoseconds); 0 when it has none."""
     try:
-        cgroup = Path(f"/proc/{state.pid}/cgroup").read_text()
-    except OSError as err:
-        raise CapabilityError(f"backend pid: process {state.pid} of {state.name} is not visible from here") from err
-    if state.id not in cgroup:
-        raise CapabilityError(f"backend pid: process {state.pid} here is not that of {state.name}")
-    return state.pid
+        moment = datetime.fromisoformat(finished_at)
+    except ValueError:
+        return 0.0
+    return max(0.0, now_ns / 10**9 - moment.timestamp()) if moment.year > 1 and moment.tzinfo is not None else 0.0
+
+
+def strategies_of(event: FaultEvent, context: FaultContext) -> Mapping[str, Strategy]:
+    """Return how each target comes back (spec.md section 8); raises `CapabilityError` for a policy it lacks."""
+    asked = str(event.parameters.get("revive", "default"))
+    found: dict[str, Strategy] = {}
+    for name in event.targets:
+        policy = context.policy_restarts.get(name, False)
+        if asked == "policy" and not policy:
+            raise CapabilityError(
+                f"revive: policy, and {name} has no restart policy", remedy="give it `restart:`, or use revive: start"
+            )
+        found[name] = cast("Strategy", asked) if asked != "default" else "policy" if policy else "start"
+    return found
+
+
+def open_kill(event: FaultEvent, context: FaultContext) -> Kill:
+    """Choose the rung; raises `CapabilityError` when the rung that `revive` needs cannot be had."""
+    wanted = event.fault.backend
+    if wanted not in BACKENDS:
+        raise CapabilityError(f"container.kill has no backend {wanted!r}", remedy="use auto, api or pid")
+    strategies = strategies_of(event, context)
+    by_policy = "policy" in strategies.values()
+    if wanted == "api" and by_policy:
+        raise CapabilityError(
+            "backend api: an engine's own kill never wakes a restart policy", remedy="use backend auto or pid"
+        )
+    backend = "pid" if by_policy or wanted == "pid" else "api"
+    for target, strategy in strategies.items():
+        if backend == "pid" and strategy != "policy" and context.policy_restarts.get(target, False):
+            raise CapabilityError(
+                f"backend pid: the restart policy of {target} would act, and revive: {strategy} does not want it",
+                remedy="use backend auto or api",
+            )
+        if backend == "pid":
+            visible_pid(context.engine.inspect(context.containers[target].id))
+    return Kill(event, context, backend)

@@ -7,21 +7,31 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from cleanroom.canonical import Json
+from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
 from cleanroom.faults.base import Container, Evidence, FaultContext, Recovery
+from cleanroom.faults.link import Link
+from cleanroom.faults.traffic.draw import delay_at_least
 from cleanroom.faults.traffic.netem import NetemTraffic
+from cleanroom.faults.traffic.place import Inside, Place
 from cleanroom.faults.traffic.queue import QueueTraffic
-from cleanroom.faults.traffic.shape import Delay, Direction, Distribution, Match, Shape
-from cleanroom.network.measure import icmp_rtt, tcp_rtt
+from cleanroom.faults.traffic.shape import Delay, Distribution, Match, Shape
+from cleanroom.faults.victim import visible_pid
 from cleanroom.network.namespace import namespace_of_pid
 from cleanroom.network.ports import Rtt
 from cleanroom.plan.model import FaultEvent
 from cleanroom.quantity import Duration
 
+# Without jitter every packet is late, so even the fastest of five round trips shows the delay: load only adds to it.
 SAMPLES = 5
-# The median of five must show most of the delay: the kernel's timers are exact to well under a millisecond.
+# With jitter the median counts; eleven packets of which at most 15 % are faster: it is one of those once in 400 times.
+SAMPLES_WITH_JITTER = 11
+FASTER = 0.15
 SHARE = 0.8
-RESIDUE_NS = 5 * 10**6
+# Below this, a busy machine's own delays look the same: the evidence would be noise.
+RESOLUTION = Duration(10**6)
+# A port that nobody listens on is as good as any: its refusal is a round trip as well.
+_ANY_PORT = 9
 
 
 class Traffic(Protocol):
@@ -29,6 +39,8 @@ class Traffic(Protocol):
 
     backend: str
     figures: dict[str, Json]
+    lapses: list[str]
+    """Why it was not in force, as asked, all the time until `remove`."""
 
     def apply(self) -> None:
         """Apply it as a whole; raises `CapabilityError` when this machine cannot."""
@@ -40,22 +52,19 @@ class Traffic(Protocol):
         """Return what of it is still there."""
 
 
-RUNGS: tuple[tuple[str, Callable[[int, Shape], Traffic]], ...] = (("netem", NetemTraffic), ("nfqueue", QueueTraffic))
+RUNGS: tuple[tuple[str, Callable[[Inside, Shape], Traffic]], ...] = (("netem", NetemTraffic), ("nfqueue", QueueTraffic))
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """Where to measure from and to: `netns` None is our own namespace, on the bridge's gateway."""
+@dataclass(slots=True)
+class _Hit:
+    """One target: where it is, what its link was like, and what was done to it."""
 
-    container: Container
-    netns: str | None
-    port: int
-    """0: an ICMP echo."""
-
-    def measure(self, timeout: Duration) -> Rtt:
-        if self.port:
-            return tcp_rtt(self.netns, self.container.address, self.port, SAMPLES, timeout)
-        return icmp_rtt(self.netns, self.container.address, SAMPLES, timeout)
+    name: str
+    place: Place
+    state: ContainerState
+    link: Link
+    before: Rtt
+    traffic: Traffic | None = None
 
 
 class Latency:
@@ -65,138 +74,207 @@ class Latency:
         self._event = event
         self._context = context
         self._rungs = tuple((n, make) for n, make in RUNGS if event.fault.backend in ("auto", n))
-        self._delay = _delay_of(event)
-        self._traffic: list[tuple[str, Traffic]] = []
-        self._links: dict[str, _Link] = {}
-        self._before: dict[str, Rtt] = {}
+        self._delay = delay_of(event)
+        self._hits: list[_Hit] = []
         self._refusals: list[str] = []
-        self.backend = self._rungs[0][0] if len(self._rungs) == 1 else "auto"
+        self.backend = event.fault.backend
+
+    @property
+    def _samples(self) -> int:
+        return SAMPLES_WITH_JITTER if self._delay.jitter.ns else SAMPLES
 
     def inject(self) -> None:
         """Measure the link as it is, then apply the delay with the first rung that this machine has."""
         for name in self._event.targets:
             container = self._context.containers[name]
-            self._links[name] = self._link(container)
-            self._before[name] = self._links[name].measure(self._timeout())
-            if not self._before[name].samples:
+            state = self._context.engine.inspect(container.id)
+            link = self._link(container)
+            place = Place(namespace_of_pid(visible_pid(state)))
+            hit = _Hit(name, place, state, link, Rtt(samples=(), lost=0, timeout=self._timeout()))
+            self._hits.append(hit)
+            # The pid was that container's before its namespace was opened, and is so still: nothing else was opened.
+            visible_pid(state)
+            hit.before = hit.link.measure(self._samples, self._timeout())
+            if not hit.before.samples:
                 raise EngineError(f"{name} does not answer, so a delay on it could not be seen")
-        for name in self._event.targets:
-            state = self._context.engine.inspect(self._context.containers[name].id)
-            traffic = self._first_rung(state.pid, self._shape(name))
-            self._traffic.append((name, traffic))
-            self.backend = traffic.backend
+        for hit in self._hits:
+            self._first_rung(hit)
 
-    def _first_rung(self, pid: int, shape: Shape) -> Traffic:
-        for _, make in self._rungs:
-            traffic = make(pid, shape)
+    def _first_rung(self, hit: _Hit) -> None:
+        refusals = []
+        for name, make in self._rungs:
+            traffic = make(hit.place, self._shape(hit.name))
+            # Known before it is applied: whatever goes wrong there, `revert` finds it.
+            hit.traffic = traffic
             try:
                 traffic.apply()
             except CapabilityError as err:
                 traffic.remove()
-                self._refusals.append(err.message)
+                hit.traffic = None
+                refusals.append(err.message)
                 continue
-            return traffic
-        raise CapabilityError(f"no rung of network.latency works here: {'; '.join(self._refusals)}")
+            self.backend = name
+            self._refusals.extend(r for r in refusals if r not in self._refusals)
+            return
+        raise CapabilityError(
+            f"no rung of network.latency works here: {'; '.join(refusals)}",
+            remedy="`cleanroom doctor` says what each rung needs",
+        )
 
     def _shape(self, target: str) -> Shape:
         fault = self._event.fault
         peers = tuple(self._context.containers[p].address for p in fault.between if p != target)
-        match = Match(
-            direction=cast("Direction", fault.direction), protocol=fault.protocol, ports=fault.ports, peers=peers
-        )
+        match = Match(direction=fault.direction, protocol=fault.protocol, ports=fault.ports, peers=peers)
         return Shape(match=match, delay=self._delay, stream=self._event.stream)
 
-    def _link(self, container: Container) -> _Link:
-        """Measure over packets that the fault matches: its own port where it names one, from its peer where it has one."""
+    def _link(self, container: Container) -> Link:
+        """Measure over packets that the fault matches: on a port of its own, and from its peer where it has one."""
         fault = self._event.fault
         ports = tuple(p for p in fault.ports if p in container.ports) or fault.ports or container.ports
-        if fault.protocol == "udp":
-            raise CapabilityError("a delay on udp alone cannot be measured across the link", remedy="use protocol any or tcp")
+        port = ports[0] if ports else _ANY_PORT if fault.protocol == "tcp" else 0
         netns = None
         for peer in fault.between:
             if peer != container.service:
                 state = self._context.engine.inspect(self._context.containers[peer].id)
-                netns = namespace_of_pid(state.pid)
-        return _Link(container, netns, ports[0] if ports else 0)
+                netns = namespace_of_pid(visible_pid(state))
+        return Link(address=container.address, netns=netns, port=port)
+
+    def _ways(self) -> int:
+        """How often a measured round trip is delayed: per direction, and by both ends where a pair is struck."""
+        return (2 if self._event.fault.direction == "both" else 1) * max(1, len(self._event.fault.between))
 
     def _timeout(self) -> Duration:
-        return Duration(2 * 10**9 + 4 * (self._delay.delay.ns + self._delay.jitter.ns))
+        return Duration(2 * 10**9 + 2 * self._ways() * (self._delay.delay.ns + 4 * self._delay.jitter.ns))
 
     def _expected_ns(self) -> int:
-        ways = 2 if self._event.fault.direction == "both" else 1
-        return ways * max(0, self._delay.delay.ns - self._delay.jitter.ns)
+        return self._ways() * _certain_ns(self._delay)
+
+    def _fastest_ns(self, found: Rtt) -> int:
+        return found.median_ns if self._delay.jitter.ns else min(found.samples)
 
     def verify(self) -> Evidence:
-        """Hold when the median round trip to every target grew by most of the delay (less its jitter)."""
-        facts: dict[str, Json] = {"expected_ms": self._expected_ns() / 10**6}
+        """Hold when the round trip to every target grew by most of what the delay certainly adds."""
+        expected = self._expected_ns()
+        facts: dict[str, Json] = {"expected_ms": expected / 10**6}
         if self._refusals:
             facts["refused_rungs"] = "; ".join(self._refusals)
         weak = []
-        for name, link in self._links.items():
-            after = link.measure(self._timeout())
-            before = self._before[name].median_ns
-            grown = after.median_ns - before if after.samples else 0
-            facts[f"{name}.rtt_before_ms"] = round(before / 10**6, 3)
-            facts[f"{name}.rtt_during_ms"] = round(after.median_ns / 10**6, 3) if after.samples else None
-            facts[f"{name}.measured_over"] = f"tcp/{link.port}" if link.port else "icmp"
-            if grown < SHARE * self._expected_ns() or grown <= 0:
-                weak.append(f"{name} by {grown / 10**6:.1f} ms")
-        reason = f"the round trip grew too little: {', '.join(weak)} of {facts['expected_ms']} ms" if weak else ""
-        return Evidence(holds=not weak and bool(self._links), facts=facts, reason=reason)
+        for hit in self._hits:
+            during = hit.link.measure(self._samples, self._timeout())
+            before = min(hit.before.samples)
+            facts[f"{hit.name}.rtt_before_ms"] = _ms(hit.before)
+            facts[f"{hit.name}.rtt_during_ms"] = _ms(during)
+            facts[f"{hit.name}.measured_over"] = hit.link.name
+            if len(during.samples) <= self._samples // 2:
+                weak.append(f"{hit.name} answered {len(during.samples)} of {self._samples} times")
+                continue
+            grown = self._fastest_ns(during) - before
+            if grown < SHARE * expected or expected < RESOLUTION.ns:
+                weak.append(f"{hit.name} by {grown / 10**6:.1f} ms")
+        reason = f"the round trip did not grow by {expected / 10**6:g} ms: {', '.join(weak)}" if weak else ""
+        return Evidence(holds=not weak and bool(self._hits), facts=facts, reason=reason)
 
     def revert(self) -> None:
         """Take the delay away on every target; all are tried, whatever fails."""
         failures = []
-        for name, traffic in reversed(self._traffic):
-            if self._context.engine.inspect(self._context.containers[name].id).status != "running":
-                # The container ended meanwhile and its network namespace with it: there is nothing to take the delay from.
+        for hit in reversed(self._hits):
+            if hit.traffic is None:
                 continue
             try:
-                traffic.remove()
+                hit.traffic.remove()
             except EngineError as err:
                 failures.append(err.message)
         if failures:
             raise EngineError("; ".join(failures))
 
     def verify_reversal(self) -> Evidence:
-        """Hold when no rule or discipline is left and the round trip is back to where it was."""
+        """Hold when no rule or discipline is left and the round trip is back; say where the delay ended before that."""
         facts: dict[str, Json] = {}
-        left = []
-        for name, traffic in self._traffic:
-            facts.update({f"{name}.{key}": value for key, value in traffic.figures.items()})
-            if self._context.engine.inspect(self._context.containers[name].id).status != "running":
-                facts[f"{name}.status"] = "ended"
-                continue
-            try:
-                remains = traffic.leftovers()
-            except NetworkError as err:
-                remains = (err.message,)
-            after = self._links[name].measure(self._timeout())
-            facts[f"{name}.rtt_after_ms"] = round(after.median_ns / 10**6, 3) if after.samples else None
-            allowed = self._before[name].median_ns + max(RESIDUE_NS, self._expected_ns() // 2)
-            if remains or not after.samples or after.median_ns > allowed:
-                left.append(f"{name} ({', '.join(remains) or 'still slow'})")
-        return Evidence(holds=not left, facts=facts, reason=f"still there: {', '.join(left)}" if left else "")
+        left: list[str] = []
+        lapses: list[str] = []
+        for hit in self._hits:
+            if hit.traffic is not None:
+                facts.update({f"{hit.name}.{key}": value for key, value in hit.traffic.figures.items()})
+                lapses.extend(f"{hit.name}: {lapse}" for lapse in hit.traffic.lapses)
+                left.extend(f"{hit.name}: {what}" for what in _leftovers(hit.traffic))
+            state = self._state(hit)
+            if state != "same":
+                facts[f"{hit.name}.state"] = state
+            if state == "restarted":
+                lapses.append(f"{hit.name}: it was restarted under the delay, and ran on without it")
+            if state == "same" and hit.traffic is not None:
+                left.extend(self._residue(hit, facts))
+            hit.place.close()
+        reason = f"still there: {', '.join(left)}" if left else ""
+        return Evidence(holds=not left, facts=facts, reason=reason, lapsed="; ".join(lapses))
+
+    def _residue(self, hit: _Hit, facts: dict[str, Json]) -> tuple[str, ...]:
+        after = hit.link.measure(self._samples, self._timeout())
+        facts[f"{hit.name}.rtt_after_ms"] = _ms(after)
+        if not after.samples:
+            return (f"{hit.name} does not answer any more",)
+        # Two directions are two mechanisms: one of them left behind would show one way's growth.
+        allowed = SHARE * _certain_ns(self._delay)
+        slow = self._fastest_ns(after) - min(hit.before.samples) >= allowed
+        return (f"{hit.name} is still slow",) if slow else ()
+
+    def _state(self, hit: _Hit) -> str:
+        try:
+            now = self._context.engine.inspect(hit.state.id)
+        except EngineError:
+            return "gone"
+        if now.status != "running":
+            return now.status
+        return "same" if now.started_at == hit.state.started_at else "restarted"
 
     def recovery(self) -> Recovery | None:
         """Nothing has to recover from a delay."""
         return None
 
 
-def _delay_of(event: FaultEvent) -> Delay:
+def _leftovers(traffic: Traffic) -> tuple[str, ...]:
+    try:
+        return traffic.leftovers()
+    except (CapabilityError, NetworkError) as err:
+        return (err.message,)
+
+
+def _ms(found: Rtt) -> float | None:
+    return round(found.median_ns / 10**6, 3) if found.samples else None
+
+
+def _certain_ns(delay: Delay) -> int:
+    """Return what one direction adds to nearly every round trip."""
+    return delay_at_least(delay, FASTER) if delay.jitter.ns else delay.delay.ns
+
+
+def delay_of(event: FaultEvent) -> Delay:
+    """Return the delay that the event's parameters describe."""
     parameters = event.parameters
-    jitter = parameters.get("jitter", Duration(0))
     return Delay(
         delay=cast("Duration", parameters["delay"]),
-        jitter=cast("Duration", jitter),
+        jitter=cast("Duration", parameters.get("jitter", Duration(0))),
         distribution=cast("Distribution", parameters.get("distribution", "uniform")),
         correlation=float(cast("float", parameters.get("correlation", 0.0))),
     )
 
 
 def open_latency(event: FaultEvent, context: FaultContext) -> Latency:
-    """Return the fault; raises `CapabilityError` for a backend that it does not have."""
-    if event.fault.backend not in ("auto", *(name for name, _ in RUNGS)):
+    """Return the fault; raises `CapabilityError` for a backend that it does not have and for what cannot be proven."""
+    fault = event.fault
+    if fault.backend not in ("auto", *(name for name, _ in RUNGS)):
         names = ", ".join(name for name, _ in RUNGS)
-        raise CapabilityError(f"network.latency has no backend {event.fault.backend!r}", remedy=f"use auto, {names}")
+        raise CapabilityError(f"network.latency has no backend {fault.backend!r}", remedy=f"use auto, {names}")
+    if fault.verify and fault.protocol == "udp":
+        raise CapabilityError(
+            "a delay on udp alone cannot be measured across the link",
+            remedy="use protocol any or tcp, or `verify: false` with a reason",
+        )
+    delay = delay_of(event)
+    if fault.verify and _certain_ns(delay) < RESOLUTION.ns:
+        raise CapabilityError(
+            f"a delay of {delay.delay} with a jitter of {delay.jitter} adds less than {RESOLUTION} to too many packets "
+            "to be told from the machine's own delays",
+            remedy="make the delay longer or the jitter smaller, or say `verify: false` with a reason",
+        )
     return Latency(event, context)

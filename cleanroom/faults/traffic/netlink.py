@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 NETLINK_NETFILTER = 12
 _SUBSYSTEM = 3 << 8
@@ -23,6 +24,8 @@ _FLAG_GSO = 4
 _HEADER = struct.Struct("=IHHII")
 _FAMILY = struct.Struct(">BBH")
 _RECEIVE_BUFFER = 1 << 24
+# Packets that due ones may have to wait for: a flood must not keep the held packets held.
+_BATCH = 64
 
 
 def _attribute(kind: int, value: bytes) -> bytes:
@@ -48,10 +51,10 @@ class PacketQueue:
         self._configure(_attribute(3, struct.pack(">I", length)))
         # Without this flag the kernel would cut large segments into packets and so change the traffic it hands us.
         self._configure(_attribute(4, struct.pack(">I", _FLAG_GSO)) + _attribute(5, struct.pack(">I", _FLAG_GSO)))
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
 
     def fileno(self) -> int:
-        """The descriptor to wait on."""
+        """Return the descriptor to wait on."""
         return self._socket.fileno()
 
     def _configure(self, attributes: bytes) -> None:
@@ -63,14 +66,14 @@ class PacketQueue:
             raise OSError(-code, f"the kernel refused packet queue {self.number}: {os.strerror(-code)}")
 
     def receive(self) -> Iterator[int]:
-        """Yield the ids of the packets that wait; nothing when none does."""
-        while True:
+        """Yield the ids of packets that wait, at most 64 of them; nothing when none does."""
+        for _ in range(_BATCH):
             try:
                 data = self._socket.recv(1 << 17)
             except BlockingIOError:
                 return
             except OSError as err:
-                # The kernel dropped some: its own counters tell how many, the held packets are untouched.
+                # The kernel dropped some: its own counters tell how many (`dropped`), the held packets are untouched.
                 if err.errno == errno.ENOBUFS:
                     continue
                 raise
@@ -81,9 +84,19 @@ class PacketQueue:
         verdict = _attribute(2, struct.pack(">II", _ACCEPT, packet))
         self._socket.send(_message(_VERDICT, _REQUEST, self.number, verdict))
 
+    def dropped(self) -> int:
+        """Return how many packets the kernel dropped because the queue or its socket was full."""
+        return _dropped(Path("/proc/self/net/netfilter/nfnetlink_queue").read_text(encoding="ascii"), self.number)
+
     def close(self) -> None:
         """Give the queue back; packets that still wait are dropped by the kernel, so accept them first."""
         self._socket.close()
+
+
+def _dropped(table: str, number: int) -> int:
+    """Read columns 6 and 7 (queue dropped, user dropped) of the queue's line."""
+    lines = (line.split() for line in table.splitlines())
+    return sum(int(line[5]) + int(line[6]) for line in lines if line and int(line[0]) == number)
 
 
 def _packet_ids(data: bytes) -> Iterator[int]:

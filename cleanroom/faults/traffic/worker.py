@@ -1,11 +1,12 @@
-"""The process that holds packets back: bound to a queue of the network namespace it was started in, fed by the kernel.
+"""The process that holds packets back: bound to a queue of the network namespace that it was started in.
 
-Started as `python -m cleanroom.faults.traffic.worker` with one JSON argument; prints `{"ready": true}` when bound, a line of
-figures when its standard input ends (which is also what happens when its parent dies), and lets every held packet go then.
+Started as `python -m cleanroom.faults.traffic.worker` with one JSON argument; prints `{"ready": true}` when bound. When
+its standard input ends (which also happens when its parent dies) it lets every held packet go and prints figures.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import select
@@ -18,32 +19,69 @@ from cleanroom.faults.traffic.shape import Delay
 from cleanroom.quantity import Duration
 
 QUEUE_LENGTH = 65536
+# Rounds of taking in what still waits at the end; more would only serve a flood that nobody holds back any more.
+_LAST_ROUNDS = 1024
+
+
+class Holder:
+    """Packets on their way through the queue, each until its drawn time has passed; figures of all of them."""
+
+    def __init__(self, queue: PacketQueue, draws: DelayDraws) -> None:
+        self._queue = queue
+        self._draws = draws
+        self._held: list[tuple[int, int, int]] = []
+        self._total = 0
+        self._longest = 0
+
+    def take(self) -> int:
+        """Hold what waits in the queue; return how many packets that were."""
+        before = self._draws.drawn
+        for packet in self._queue.receive():
+            arrived = time.monotonic_ns()
+            delay = self._draws.next()
+            self._total += delay
+            self._longest = max(self._longest, delay)
+            heapq.heappush(self._held, (arrived + delay, self._draws.drawn, packet))
+        return self._draws.drawn - before
+
+    def release_due(self) -> None:
+        """Let the packets go whose time has passed."""
+        while self._held and self._held[0][0] <= time.monotonic_ns():
+            self._queue.accept(heapq.heappop(self._held)[2])
+
+    def wait(self) -> float | None:
+        """Seconds until the next packet is due; None when none is held."""
+        return max(0.0, (self._held[0][0] - time.monotonic_ns()) / 10**9) if self._held else None
+
+    def release_all(self) -> int:
+        """Let every packet go, in the order in which they were due; return how many that were."""
+        count = len(self._held)
+        while self._held:
+            self._queue.accept(heapq.heappop(self._held)[2])
+        return count
+
+    def figures(self) -> dict[str, int]:
+        """How many packets were held, and for how long."""
+        return {"packets": self._draws.drawn, "delay_total_ns": self._total, "delay_max_ns": self._longest}
 
 
 def serve(queue: PacketQueue, draws: DelayDraws) -> dict[str, int]:
     """Hold each packet for its drawn time until standard input ends; return the figures."""
-    held: list[tuple[int, int, int]] = []
-    total = 0
-    longest = 0
+    holder = Holder(queue, draws)
     while True:
-        now = time.monotonic_ns()
-        while held and held[0][0] <= now:
-            _, _, packet = heapq.heappop(held)
-            queue.accept(packet)
-        timeout = max(0.0, (held[0][0] - time.monotonic_ns()) / 10**9) if held else None
-        readable, _, _ = select.select([queue, sys.stdin], [], [], timeout)
+        holder.release_due()
+        readable, _, _ = select.select([queue, sys.stdin], [], [], holder.wait())
         if queue in readable:
-            arrived = time.monotonic_ns()
-            for packet in queue.receive():
-                delay = draws.next()
-                total += delay
-                longest = max(longest, delay)
-                heapq.heappush(held, (arrived + delay, draws.drawn, packet))
+            holder.take()
         if sys.stdin in readable:
             break
-    for _, _, packet in held:
-        queue.accept(packet)
-    return {"packets": draws.drawn, "delay_total_ns": total, "delay_max_ns": longest, "released_early": len(held)}
+    early = holder.release_all()
+    # The rules are gone by now; what still waits in the socket would be dropped with it.
+    for _ in range(_LAST_ROUNDS):
+        if not holder.take():
+            break
+        early += holder.release_all()
+    return {**holder.figures(), "released_early": early, "dropped": queue.dropped()}
 
 
 def main() -> int:
@@ -60,8 +98,10 @@ def main() -> int:
     )  # fmt: skip
     print(json.dumps({"ready": True}), flush=True)  # noqa: T201 - its protocol
     figures = serve(queue, DelayDraws(delay, job["stream"]))
-    print(json.dumps(figures), flush=True)  # noqa: T201 - its protocol
     queue.close()
+    # Nobody may be there to read it: then there is nobody to tell, either.
+    with contextlib.suppress(BrokenPipeError):
+        print(json.dumps(figures), flush=True)  # noqa: T201 - its protocol
     return 0
 
 

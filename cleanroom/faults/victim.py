@@ -1,0 +1,48 @@
+"""A container's first process as this machine sees it; it is never mistaken for another process of the same number."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from cleanroom.engine.ports import ContainerState
+from cleanroom.errors import CapabilityError, EngineError
+
+
+def visible_pid(state: ContainerState) -> int:
+    """Return the pid of the container's first process in our own pid namespace; raises `CapabilityError`.
+
+    An engine on another machine, or in another pid namespace, names pids that are somebody else's here.
+    """
+    if state.pid <= 0:
+        raise CapabilityError(f"{state.name} has no process ({state.status})")
+    try:
+        cgroup = Path(f"/proc/{state.pid}/cgroup").read_text(encoding="utf-8", errors="replace")
+    except OSError as err:
+        raise CapabilityError(
+            f"process {state.pid} of {state.name} is not visible from here",
+            remedy="use an engine on this machine (engine cell or own)",
+        ) from err
+    if not state.id or state.id not in cgroup:
+        raise CapabilityError(
+            f"process {state.pid} here is not that of {state.name}: the engine counts processes elsewhere",
+            remedy="use an engine on this machine (engine cell or own)",
+        )
+    return state.pid
+
+
+def send_signal(state: ContainerState, number: signal.Signals) -> None:
+    """Signal the container's first process from our side; raises `CapabilityError` or `EngineError`."""
+    try:
+        handle = os.pidfd_open(visible_pid(state))
+    except OSError as err:
+        raise EngineError(f"process {state.pid} of {state.name} cannot be signalled: {err.strerror}") from err
+    try:
+        # Asked again with the handle in hand: the number may have passed to another process in between.
+        visible_pid(state)
+        signal.pidfd_send_signal(handle, number)
+    except OSError as err:
+        raise EngineError(f"process {state.pid} of {state.name} cannot be signalled: {err.strerror}") from err
+    finally:
+        os.close(handle)
