@@ -59,7 +59,7 @@ def diagnose_outside(environment: Mapping[str, str]) -> tuple[Diagnosis, ...]:
         Diagnosis(
             name="private engine (--engine own)", works=facts.root and facts.dockerd and facts.unshare and facts.linux,
             seen=f"root: {_yes(facts.root)}, dockerd: {_yes(facts.dockerd)}, unshare: {_yes(facts.unshare)}",
-            remedy="" if facts.root and facts.dockerd else "run as root with Docker Engine installed (Debian: docker.io)",
+            remedy="" if facts.root and facts.dockerd else "run as root, with Docker Engine (Debian: docker.io)",
         ),
     ]  # fmt: skip
     try:

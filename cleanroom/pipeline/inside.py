@@ -26,6 +26,7 @@ from cleanroom.run.codec import decode, encode
 from cleanroom.run.events import Listener, silent
 from cleanroom.run.record import SessionRecord
 from cleanroom.run.stop import Stop
+from cleanroom.run.trouble import trouble_of
 from cleanroom.validate.judge import judge_session
 
 JOB = "CLEANROOM_JOB"
@@ -71,10 +72,8 @@ class _Job:
                 facts=self._facts, link=link, listen=listen, stop=self._stop, journal=out / "journal", clock=self._clock
             )
             record = Worker(loaded, inside).run()
-        except CleanroomError as err:
-            record = SessionRecord(
-                trouble=Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy)
-            )
+        except Exception as err:  # noqa: BLE001 - a defect ends in a report too
+            record = SessionRecord(trouble=trouble_of(err))
         began = self._clock.monotonic()
         verdict = judge_session(record)
         record = replace(record, timings={**record.timings, "judge": self._clock.monotonic() - began})
@@ -105,7 +104,7 @@ def _seed(loaded: Loaded | None) -> int | None:
 
 
 def _obey_signals(stop: Stop) -> None:
-    """Let the first signal ask the run to stop, from a thread (a handler must not wait for locks), the second end it."""
+    """Let the first signal ask the run to stop, from a thread as handlers must not wait for locks, the second end it."""
 
     def handler(number: int, _frame: object) -> None:
         if stop.requested:

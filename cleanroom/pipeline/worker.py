@@ -232,8 +232,9 @@ class Worker:
         left = engine.inventory().minus(before)
         processes = tuple(sorted({p for c in every for p in c.processes_left}))
         return CleanupRecord(
-            trigger="interrupt" if self._in.stop.requested else "normal", created=made, removed=made.minus(left), left=left, processes_left=processes,
-            duration_ns=sum(c.duration_ns for c in every),
+            trigger="interrupt" if self._in.stop.requested else "normal",
+            created=made, removed=made.minus(left), left=left,
+            processes_left=processes, duration_ns=sum(c.duration_ns for c in every),
         )  # fmt: skip
 
 

@@ -126,9 +126,8 @@ class Occurrence:
             self.record = replace(self.record, window=(self.record.window[0], self._ports.clock.now_ns()))
             try:
                 self._ports.journal(self.record)
-            except CleanroomError as err:
-                # The other faults must still be taken away.
-                self._trouble(err.message)
+            except Exception as err:  # noqa: BLE001 - the other faults must still be taken away
+                self._trouble(trouble_of(err).message)
             if self._span is not None:
                 self._span.end()
 
