@@ -98,6 +98,7 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         ("PidsLimit", spec.pids),
         ("CgroupParent", spec.cgroup_parent or None),
         ("CapAdd", list(spec.cap_add) or None),
+        ("Dns", list(spec.dns) or None),
         ("Tmpfs", {path: f"size={size}" for path, size in spec.tmpfs.items()} or None),
         (
             "Mounts",

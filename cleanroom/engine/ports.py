@@ -42,6 +42,8 @@ class ContainerSpec:
     network: str = ""
     """Name of the network; "" for no network at all."""
     address: str = ""
+    dns: tuple[str, ...] = ()
+    """Whom the engine's own resolver may ask; only a program that goes to it directly ever does."""
     cpus: float | None = None
     memory: int | None = None
     memory_swap: int | None = None

@@ -90,3 +90,17 @@ def _stat(pid: int) -> _Stat | None:
         return None
     fields = text[text.rindex(")") + 2 :].split()
     return _Stat(Process(pid, int(fields[_STARTED])), int(fields[_PPID]), int(fields[_SESSION]), fields[_STATE])
+
+
+def processes_of(containers: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `pid command` of every living process whose cgroup names one of the containers (full ids), in order of pid."""
+    found = []
+    for pid in sorted(_table()):
+        try:
+            cgroup = (_PROC / str(pid) / "cgroup").read_text()
+            command = (_PROC / str(pid) / "comm").read_text().strip()
+        except OSError:
+            continue
+        if any(container in cgroup for container in containers):
+            found.append(f"{pid} {command}")
+    return tuple(found)
