@@ -62,7 +62,7 @@ LABEL cleanroom.image="true" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="0.1.0"
 ENTRYPOINT ["/opt/cleanroom/bin/python", "-I", "/entrypoint.py"]
-COPY LICENSE entrypoint.py /
+COPY LICENSE entrypoint.py post-entrypoint.py /
 COPY cleanroom /opt/cleanroom/lib/python3.13/site-packages/cleanroom
 # Two names for people inside the container, and bytecode so that the program starts at once.
 RUN printf '#!/opt/cleanroom/bin/python -I\nimport sys\nfrom cleanroom.cli.main import main\nsys.exit(main())\n' \

@@ -1,3 +1,4 @@
+#!/opt/cleanroom/bin/python -I
 """The image's entry point: the action when called without arguments, the command line when called with some.
 
 The runner starts a container action without arguments and hands its inputs over in the environment; people and the
