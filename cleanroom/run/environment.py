@@ -22,7 +22,7 @@ from cleanroom.engine.service import (
     start_services,
     stop_services,
 )
-from cleanroom.errors import CleanroomError, EngineError, ExitCode
+from cleanroom.errors import EngineError, ExitCode
 from cleanroom.faults.base import Container
 from cleanroom.network.ports import Drop, Slot
 from cleanroom.plan.model import Plan
@@ -31,6 +31,7 @@ from cleanroom.run.events import Event
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer, span
+from cleanroom.run.trouble import trouble_of
 from cleanroom.spec.probe import HttpProbe, TcpProbe
 from cleanroom.spec.service import Service
 from cleanroom.telemetry.ports import Payload
@@ -175,11 +176,13 @@ class Environment:
                 self._ports.listen(Event(kind="warning", text=err.message, subject=started.service))
 
     def close(self, parent: OpenSpan, trigger: str) -> Closed:
-        """Stop, drain, remove, and prove that nothing is left; never raises a `CleanroomError`."""
+        """Stop, drain, remove, and prove that nothing is left; trouble is in what it returns."""
         troubles: list[Trouble] = []
         with span(self._tracer, "cleanroom.cleanup", {"trigger": trigger}, parent) as opened:
             began = self._ports.clock.monotonic()
-            services = self._stop(opened, troubles)
+            services: tuple[ServiceRecord, ...] = ()
+            with _recorded(troubles):
+                services = self._stop(opened, troubles)
             self._timings["stop"] = self._ports.clock.monotonic() - began
             payloads, late = self._collect(troubles)
             egress = self._egress(troubles)
@@ -240,10 +243,11 @@ class Environment:
         return payloads, late
 
     def _egress(self, troubles: list[Trouble]) -> tuple[Drop, ...]:
+        drops: tuple[Drop, ...] = ()
         if self._opened:
             with _recorded(troubles):
-                return self._ports.network.close(self.slot.index)
-        return ()
+                drops = self._ports.network.close(self.slot.index)
+        return drops
 
     @property
     def _names(self) -> Inventory:
@@ -253,13 +257,14 @@ class Environment:
 
     def _ours(self, troubles: list[Trouble]) -> Inventory | None:
         """What exists in the engine of this environment; None when the engine does not say."""
+        found: Inventory | None = None
         with _recorded(troubles):
             everything, names = self._ports.engine.inventory(), self._names
-            return Inventory(
+            found = Inventory(
                 containers=tuple(n for n in everything.containers if n in names.containers),
                 networks=tuple(n for n in everything.networks if n in names.networks),
             )
-        return None
+        return found
 
     def _remove(self, trigger: str, began: float, troubles: list[Trouble]) -> CleanupRecord:
         engine = self._ports.engine
@@ -273,7 +278,9 @@ class Environment:
         # What the engine does not vouch for counts as left: absence is proven, never assumed.
         left = self._names if left is None else left
         created = Inventory() if created is None else created
-        processes = processes_of(tuple(s.container for s in self._started.values()))
+        processes: tuple[str, ...] = ()
+        with _recorded(troubles):
+            processes = processes_of(tuple(s.container for s in self._started.values()))
         self._timings["cleanup"] = self._ports.clock.monotonic() - start
         return CleanupRecord(
             trigger=_trigger(trigger), created=created, removed=created.minus(left), left=left,
@@ -294,11 +301,11 @@ class Environment:
 
 @contextmanager
 def _recorded(troubles: list[Trouble]) -> Iterator[None]:
-    """Make a `CleanroomError` of the block one more trouble: the rest of a teardown goes on."""
+    """Make an error of the block one more trouble: the rest of a teardown goes on."""
     try:
         yield
-    except CleanroomError as err:
-        troubles.append(Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy))
+    except Exception as err:  # noqa: BLE001 - a defect must not leave containers behind either
+        troubles.append(trouble_of(err))
 
 
 class _StopFlag:

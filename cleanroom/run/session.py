@@ -15,6 +15,7 @@ from cleanroom.run.journal import Journal
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import IterationRecord, SuiteRecord, Trouble
 from cleanroom.run.tracing import StartTrace
+from cleanroom.run.trouble import trouble_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def run_suites(
             journal.plan(plan)
         except CleanroomError as err:
             # What the journal cannot hold cannot be judged again; the suites before this one still count.
-            records.append(SuiteRecord(plan=plan, trouble=_trouble(err)))
+            records.append(SuiteRecord(plan=plan, trouble=trouble_of(err)))
             continue
         runner = Iteration(ports, plan, journal, start_trace)
         records.append(_run_suite(ports, plan, options, runner.run))
@@ -74,11 +75,7 @@ def _run_suite(
             try:
                 record = future.result()
             except CleanroomError as err:
-                trouble = _trouble(err)
+                trouble = trouble_of(err)
             else:
                 done.extend([record] if record is not None else [])
     return SuiteRecord(plan=plan, iterations=tuple(done), trouble=trouble)
-
-
-def _trouble(err: CleanroomError) -> Trouble:
-    return Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy)

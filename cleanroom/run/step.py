@@ -16,6 +16,8 @@ from cleanroom.spec.scenario import ExecAction, HealAction, HttpAction, InjectAc
 from cleanroom.text import one_line, truncate
 
 MAX_TEXT = 64 * 1024
+# What holds of the beginning of a text holds of all of it.
+_OF_A_BEGINNING = frozenset({"contains", "starts_with", "exists"})
 _PATH_PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -136,6 +138,10 @@ def _breaches(expect: StepExpect, result: ActionResult) -> Iterator[StepBreach]:
 def _breach(
     what: str, comparator: Comparator, value: object, *, present: bool, result: ActionResult
 ) -> Iterator[StepBreach]:
+    if _incomplete(what, result) and not all(name in _OF_A_BEGINNING for name, _ in comparator.tests):
+        found = "more than is kept of it: what was not kept cannot be judged"
+        yield StepBreach(what=what, expected=describe(comparator), found=found, at=comparator.at)
+        return
     judgement = judge(comparator, value, present=present)
     if judgement.holds:
         return
@@ -143,6 +149,10 @@ def _breach(
     if not present:
         found = f"nothing ({result.error_type}: {result.message})" if result.error_type else "nothing"
     yield StepBreach(what=what, expected=describe(comparator), found=found, at=comparator.at)
+
+
+def _incomplete(what: str, result: ActionResult) -> bool:
+    return ("body" if what.startswith("json.") else what) in result.truncated
 
 
 def at_path(value: Json, path: str) -> tuple[Json, bool]:

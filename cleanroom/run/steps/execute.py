@@ -58,10 +58,18 @@ def _of_result(engine: Engine, container: str, result: ExecResult) -> ActionResu
         exit_code=result.exit_code,
         stdout=clean(result.stdout.decode("utf-8", "replace")),
         stderr=clean(result.stderr.decode("utf-8", "replace")),
-        truncated=result.truncated,
+        truncated=_cut(result),
         killed=result.killed,
         duration_ns=result.duration_ns,
     )
+
+
+def _cut(result: ExecResult) -> tuple[str, ...]:
+    """Which streams were cut; the engine says of both together that one was."""
+    if not result.truncated:
+        return ()
+    most = max(len(result.stdout), len(result.stderr))
+    return tuple(name for name, data in (("stdout", result.stdout), ("stderr", result.stderr)) if len(data) == most)
 
 
 def _why_killed(engine: Engine, container: str) -> tuple[str, str]:

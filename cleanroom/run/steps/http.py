@@ -55,7 +55,7 @@ def run_http(address: str, action: HttpAction, timeout: Duration, context: Mappi
         body=clean(text),
         json=parsed,
         has_json=has_json,
-        truncated=truncated,
+        truncated=("body",) if truncated else (),
         duration_ns=time.monotonic_ns() - started,
     )
 

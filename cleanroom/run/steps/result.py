@@ -24,7 +24,8 @@ class ActionResult:
     body: str | None = None
     json: Json = None
     has_json: bool = False
-    truncated: bool = False
+    truncated: tuple[str, ...] = ()
+    """Which of `stdout`, `stderr` and `body` are only the beginning of what there was."""
     killed: bool = False
     """SIGKILL was needed after the grace."""
     duration_ns: int = 0
