@@ -123,7 +123,8 @@ class ProcessRun:
             conversation.wait_ready()
             code = conversation.run((*child_python(), *self.options.worker), environment)
             pipes.end()
-            left = remove(HostTraces(run=self.run)) if self.kind == "namespaces" else self._left_in_engine()
+            left = remove(HostTraces(run=self.run))
+            left += self._left_in_engine() if self.kind == "host" else ()
         shutil.rmtree(folder, ignore_errors=True)
         return LaunchResult(
             run=self.run,

@@ -208,7 +208,11 @@ def _clean_host(environment: Mapping[str, str], data_root: str) -> None:
 def _clean_labels(run: str) -> None:
     from cleanroom.engine.sweep import remove_run  # noqa: PLC0415 - only at the end
 
-    remove_run("", run)
+    try:
+        remove_run("", run)
+    finally:
+        # Last: containers hold on to interfaces.
+        remove(HostTraces(run=run))
 
 
 def _command(message: Message) -> tuple[list[str], dict[str, str]]:
