@@ -24,7 +24,7 @@ from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer
 from cleanroom.spec.scenario import ExecAction, HealAction, HttpAction, InjectAction, Scenario, SleepAction, Step
 
 SETTLE_FIRST = 0.01
-SETTLE_MOST = 0.2
+SETTLE_MOST = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
