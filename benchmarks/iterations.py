@@ -1,8 +1,8 @@
 """Five iterations of the quickstart's services without faults: testcontainers, plain API calls, and this program.
 
 Each iteration makes a network, starts the database and the service on it, waits until both answer, places one order and
-removes everything. The two loops do only that; `cleanroom run` also proves the isolation, collects telemetry, judges and
-reports. Every way runs once unmeasured first, so that images and caches are warm for all of them.
+removes everything. The two loops do only that; `cleanroom run` also proves the isolation, collects telemetry, judges
+and reports. Every way runs once unmeasured first, so that images and caches are warm for all of them.
 
 Needs an engine (DOCKER_HOST or the default socket), the packages of requirements/bench.lock, and for the third way the
 image that CLEANROOM_IMAGE names. Exits 1 when cleanroom's iterations are not ahead of the testcontainers loop.
