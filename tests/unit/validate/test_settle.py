@@ -85,6 +85,7 @@ def test_a_condition_that_more_spans_cannot_mend_is_not_waited_for():
     slow = expecting(want("POST *", duration=cmp(lt=Duration(1)), parent="cleanroom.step*"))
 
     assert holds_so_far(slow, (otlp(ORDER),))
+    assert holds_so_far(expecting(want("POST *", some=True, root=True)), (otlp(ORDER),))
 
 
 def test_each_payload_is_decoded_once(monkeypatch):
