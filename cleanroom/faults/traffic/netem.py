@@ -9,21 +9,23 @@ from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.traffic.place import Inside
 from cleanroom.faults.traffic.shape import Delay, Match, Shape
 from cleanroom.network.command import run
+from cleanroom.quantity import Duration
 
 _BACKEND = "netem"
 # A container of ours has one network, so one interface.
 _DEVICE = "eth0"
 _LIMIT = "100000"
 _PROTOCOLS = {"tcp": "6", "udp": "17"}
+_NEEDS = "a kernel with sch_netem (Ubuntu: linux-modules-extra-$(uname -r)) and, for jitter, iproute2 6.6 are needed"
 # The kernel cuts a jitter at what its tables can multiply, without a word.
 _MAX_JITTER_NS = (1 << 31) - 1
 
 
 def discipline(delay: Delay, seed: int) -> tuple[str, ...]:
     """Return the netem arguments of `tc qdisc add … netem` for `delay`."""
-    arguments: tuple[str, ...] = ("netem", "limit", _LIMIT, "delay", f"{delay.delay.ns}ns")
+    arguments: tuple[str, ...] = ("netem", "limit", _LIMIT, "delay", _time(delay.delay))
     if delay.jitter.ns:
-        arguments += (f"{delay.jitter.ns}ns",)
+        arguments += (_time(delay.jitter),)
         if delay.correlation:
             arguments += (f"{delay.correlation:g}%",)
         if delay.distribution != "uniform":
@@ -47,6 +49,12 @@ def filters(match: Match) -> tuple[tuple[str, ...], ...]:
             for port in match.ports:
                 found.extend((*side, *kind, "match", "ip", end, str(port), "0xffff") for end in ("sport", "dport"))
     return tuple(found)
+
+
+def _time(duration: Duration) -> str:
+    """Spell a time for tc, which reads fractions; it does not know `ns` in every version."""
+    whole, rest = divmod(duration.ns, 1000)
+    return f"{whole}.{rest:03}us" if rest else f"{whole}us"
 
 
 class NetemTraffic:
@@ -84,7 +92,8 @@ class NetemTraffic:
         except EngineError as err:
             self.remove()
             self.lapses.clear()
-            raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=err.remedy) from err
+            self.figures.clear()
+            raise CapabilityError(f"backend {_BACKEND}: {err.message.splitlines()[0]}", remedy=_NEEDS) from err
 
     def _refuse_another(self) -> None:
         if self.leftovers():

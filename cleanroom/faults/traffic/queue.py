@@ -26,6 +26,7 @@ _BACKEND = "nfqueue"
 # One number per direction; the namespace is the container's own, so nobody else's queue is in the way.
 _QUEUES = {"egress": 77, "ingress": 78}
 _CHAINS = {"egress": ("POSTROUTING", "-o"), "ingress": ("INPUT", "-i")}
+_NEEDS = "iptables and a kernel with nfnetlink_queue and xt_NFQUEUE are needed"
 _OURS = re.compile(r"--queue-num (77|78)\b")
 _PORTS_PER_RULE = 15  # what the multiport match takes
 
@@ -85,7 +86,7 @@ class QueueTraffic:
             self._place.do(lambda: run(("iptables-restore", "--noflush", "-w"), stdin=script))
         except EngineError as err:
             self._rules = ()
-            raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=err.remedy) from err
+            raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=_NEEDS) from err
 
     def _iptables(self, *arguments: str) -> str:
         return self._place.do(lambda: run(("iptables", "-w", "-t", "mangle", *arguments)))
@@ -94,7 +95,7 @@ class QueueTraffic:
         try:
             listing = self._iptables("-S")
         except EngineError as err:
-            raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=err.remedy) from err
+            raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=_NEEDS) from err
         return tuple(line for line in listing.splitlines() if _OURS.search(line))
 
     def _start(self, queue: int) -> subprocess.Popen[str]:
