@@ -25,12 +25,14 @@ def event_line(event: Event) -> str:
     where = [event.suite] if event.suite else []
     where += [f"iteration {event.iteration + 1}"] if event.iteration is not None else []
     where += [event.scenario] if event.scenario else []
-    subject = f"{event.kind} {event.subject}: " if event.subject else ""
+    # A phase that has nothing to add says its own name twice.
+    told = event.text if event.text != event.subject else ""
+    subject = f"{event.kind} {event.subject}{': ' if told else ''}" if event.subject else ""
     mark = {True: "ok   ", False: "FAIL ", None: ""}[event.ok]
     time = f" ({event.seconds:.2f} s)" if event.seconds is not None else ""
     place = f"[{' · '.join(where)}] " if where else ""
     warning = "warning: " if event.kind == "warning" else ""
-    return relay(one_line(f"{place}{mark}{warning}{subject}{event.text}{time}", _WIDTH))
+    return relay(one_line(f"{place}{mark}{warning}{subject}{told}{time}", _WIDTH))
 
 
 class PlainConsole:

@@ -34,8 +34,8 @@ def write_report(
 ) -> tuple[Path, ...]:
     """Write every report file below `directory` and return their paths.
 
-    `journal` holds further files by name relative to `journal/`, masked already. Files of an earlier report go. Each
-    file appears by a rename. Raises `UsageError` when the directory cannot be written, or leads somewhere else by a
+    `journal` holds further files by name relative to `journal/`, masked already; what the run itself wrote there before
+    stays and is listed too. Other files of an earlier report go. Each file appears by a rename. Raises `UsageError` when the directory cannot be written, or leads somewhere else by a
     symbolic link.
     """
     root = Path(directory)
@@ -46,6 +46,7 @@ def write_report(
         for name, data in _files(report, journal or {}):
             _write(root, name, data)
             written[name] = data
+        written.update(_journal(root, written))
         sums = render_sums(written).encode("utf-8")
         _write(root, SUMS, sums)
     except OSError as err:
@@ -64,6 +65,12 @@ def _files(report: RunReport, journal: Mapping[str, bytes]) -> Iterator[tuple[st
     yield from trace_files(report)
 
 
+def _journal(root: Path, written: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files that the run wrote into the journal while it went; links are not followed."""
+    found = {p.relative_to(root).as_posix(): p for p in sorted((root / "journal").rglob("*")) if not p.is_symlink()}
+    return {name: path.read_bytes() for name, path in found.items() if path.is_file() and name not in written}
+
+
 def _forget(root: Path) -> None:
     """Remove what an earlier report listed, and nothing else: the directory may hold a person's own files."""
     try:
@@ -72,7 +79,7 @@ def _forget(root: Path) -> None:
         return
     for line in listed.splitlines():
         name = line[66:]
-        if _refused(name) or not _inside(root / name, root):
+        if _refused(name) or name.startswith("journal/") or not _inside(root / name, root):
             continue
         with contextlib.suppress(OSError):  # gone already, or not ours to remove
             (root / name).unlink()

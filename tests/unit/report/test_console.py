@@ -43,6 +43,14 @@ def test_a_line_tells_where_what_and_how_long():
     assert event_line(event(seconds=0.5, ok=False)) == "[s · iteration 1 · a] FAIL step place: POST /orders (0.50 s)"
 
 
+def test_a_line_says_nothing_twice():
+    assert (
+        event_line(Event(kind="phase", text="images", subject="images", seconds=1, ok=True))
+        == "ok phase images (1.00 s)"
+    )
+    assert event_line(Event(kind="step", text="", subject="greet", seconds=0, ok=True)) == "ok step greet (0.00 s)"
+
+
 def test_a_log_gets_a_line_when_a_step_ends_and_when_a_phase_begins():
     written = []
     console = PlainConsole(written.append)

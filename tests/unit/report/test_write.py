@@ -51,6 +51,15 @@ def test_the_checksums_are_those_of_the_files(tmp_path):
     assert sorted([*listed, "SHA256SUMS"]) == tree(tmp_path)
 
 
+def test_a_journal_that_the_run_wrote_itself_stays_and_is_listed(tmp_path):
+    (tmp_path / "journal" / "deep").mkdir(parents=True)
+    (tmp_path / "journal" / "deep" / "record.json").write_text("{}")
+    write_report(runs.passing(), tmp_path)
+    write_report(runs.passing(), tmp_path)
+    assert "  journal/deep/record.json\n" in (tmp_path / "SHA256SUMS").read_text()
+    assert (tmp_path / "journal" / "deep" / "record.json").read_text() == "{}"
+
+
 def test_a_new_report_replaces_the_old_one_and_leaves_other_files_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
     write_report(runs.passing(), tmp_path)
