@@ -34,9 +34,9 @@ def write_report(
 ) -> tuple[Path, ...]:
     """Write every report file below `directory` and return their paths.
 
-    `journal` holds further files by name relative to `journal/`, masked already; what the run itself wrote there before
-    stays and is listed too. Other files of an earlier report go. Each file appears by a rename. Raises `UsageError` when
-    the directory cannot be written, or leads somewhere else by a symbolic link.
+    `journal` holds further files by name relative to `journal/`, masked already; what the run wrote there before
+    stays and is listed too. Other files of an earlier report go. Each file appears by a rename. Raises `UsageError`
+    when the directory cannot be written, or leads somewhere else by a symbolic link.
     """
     root = Path(directory)
     written: dict[str, bytes] = {}
