@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from cleanroom.quantity import Duration, Size
+from cleanroom.quantity import Duration
 from cleanroom.spec.source import NOWHERE, Position
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 SETTLE_TIMEOUT = Duration(5 * 10**9)
 SETTLE_QUIET = Duration(200 * 10**6)
-CLEANUP_TIMEOUT = Duration(30 * 10**9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +68,6 @@ class Otel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentLimits:
-    """`limits` of one environment; None means unlimited. `duration` ends the environment by force."""
-
-    cpus: float | None = None
-    memory: Size | None = None
-    containers: int | None = None
-    duration: Duration | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
     """One spec file as frozen values; every cross-reference in it has been checked."""
 
@@ -93,8 +82,6 @@ class Suite:
     expect: Expect | None = None
     determinism: Determinism = field(default_factory=Determinism)
     otel: Otel = field(default_factory=Otel)
-    limits: EnvironmentLimits = field(default_factory=EnvironmentLimits)
-    cleanup_timeout: Duration = CLEANUP_TIMEOUT
     at: Position = field(default=NOWHERE, compare=False)
 
     def service(self, name: str) -> Service:

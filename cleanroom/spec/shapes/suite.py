@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,11 @@ from cleanroom.spec.shapes.shape import (
     items,
     name,
     not_available,
-    number,
     regex,
     table,
 )
-from cleanroom.spec.shapes.value import duration, names, positive_duration, positive_size, texts, words
-from cleanroom.spec.suite import Determinism, EnvironmentLimits, Normalize, Otel, Replacement, Settle, Suite
+from cleanroom.spec.shapes.value import duration, names, texts, words
+from cleanroom.spec.suite import Determinism, Normalize, Otel, Replacement, Settle, Suite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,16 +35,6 @@ _META = Record(
     keys={"name": name, "description": free_text, "tags": names},
     later=frozenset({"tier", "required"}),
 )
-_LIMITS = Record(
-    place="limits",
-    keys={
-        "cpus": number(0, above=True),
-        "memory": positive_size,
-        "containers": integer(1),
-        "duration": positive_duration,
-    },
-)
-_CLEANUP = Record(place="cleanup", keys={"timeout": positive_duration})
 _SETTLE = Record(place="otel.settle", keys={"timeout": duration, "quiet": duration})
 _REPLACE = Record(
     place="determinism.normalize.replace[]",
@@ -129,20 +117,18 @@ SUITE = Record(
         "meta": lambda node, place: _META(node, place).values,
         "vars": table(lambda node, _place: node),
         "environment": choice("scenario", "suite"),
-        "limits": lambda node, place: EnvironmentLimits(**_LIMITS(node, place).values),
-        "cleanup": lambda node, place: _CLEANUP(node, place).values,
         "services": service.services,
         "otel": lambda node, place: Otel(**_OTEL(node, place).values),
         "scenarios": items(scenario.scenario, at_least=1),
         "expect": expect.suite_expect,
         "determinism": _determinism,
     },
-    later=frozenset({"matrix", "network", "report", "compose", "contracts"}),
+    later=frozenset({"matrix", "limits", "network", "cleanup", "report", "compose", "contracts"}),
     required=("cleanroom", "services", "scenarios"),
     advice=MappingProxyType({"version": "write cleanroom: 1", "faults": "write chaos in a scenario"}),
 )
 _RECORDS = (
-    SUITE, _META, _LIMITS, _CLEANUP, _OTEL, _SETTLE, _DETERMINISM, _NORMALIZE, _REPLACE,
+    SUITE, _META, _OTEL, _SETTLE, _DETERMINISM, _NORMALIZE, _REPLACE,
     *service.RECORDS, *scenario.RECORDS, *expect.RECORDS, *chaos.RECORDS,
 )  # fmt: skip
 
@@ -163,8 +149,7 @@ def read_suite(node: Table, place: Place) -> Suite:
     meta: dict[str, Any] = values.pop("meta", {})
     values.pop("cleanroom")
     values.pop("vars", None)
-    cleanup = values.pop("cleanup", {})
-    suite = Suite(
+    return Suite(
         name=meta.get("name") or place.log.file.rpartition("/")[2].split(".")[0],
         description=meta.get("description", ""),
         tags=meta.get("tags", ()),
@@ -173,4 +158,3 @@ def read_suite(node: Table, place: Place) -> Suite:
         at=node.at,
         **values,
     )
-    return replace(suite, cleanup_timeout=cleanup["timeout"]) if "timeout" in cleanup else suite

@@ -141,7 +141,7 @@ def test_one_problem_reads_well(load):
         'x.cleanroom.yaml:9:1: error[unknown-key]: there is no key "determinsm"\n'
         "  9 | determinsm: {}\n"
         "    | ^\n"
-        "  expected: cleanroom, cleanup, determinism, environment, expect, limits, meta, otel, scenarios, "
+        "  expected: cleanroom, determinism, environment, expect, meta, otel, scenarios, "
         "services or vars\n"
         "  did you mean determinism?\n"
         "\n"
