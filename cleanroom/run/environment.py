@@ -39,6 +39,8 @@ from cleanroom.telemetry.variables import telemetry_variables
 from cleanroom.text import tail
 
 LOG_BYTES = 256 * 1024
+REMOVALS = 2
+"""How often a teardown is tried: an engine that failed once may have been busy, one that fails twice is broken."""
 DRAIN_TIMEOUT = Duration(10 * 10**9)
 
 
@@ -270,11 +272,15 @@ class Environment:
         engine = self._ports.engine
         start = self._ports.clock.monotonic()
         created = self._ours(troubles)
-        for words in remove_services(engine, self._names.containers):
-            troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=words))
-        with _recorded(troubles):
-            engine.remove_network(self._network)
-        left = self._ours(troubles)
+        left: Inventory | None = None
+        for _attempt in range(REMOVALS):
+            for words in remove_services(engine, self._names.containers):
+                troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=words))
+            with _recorded(troubles):
+                engine.remove_network(self._network)
+            left = self._ours(troubles)
+            if left is not None and left.empty:
+                break
         # What the engine does not vouch for counts as left: absence is proven, never assumed.
         left = self._names if left is None else left
         created = Inventory() if created is None else created

@@ -229,7 +229,7 @@ def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRec
     performance = Play(stage, scenario, opened)
     steps, faults = performance.run()
     ran = clock.monotonic()
-    trouble = _reversal_trouble(faults, scenario) or _engine_trouble(steps)
+    trouble = _engine_trouble(steps) or _reversal_trouble(faults, scenario)
     try:
         performance.settle()
     except CleanroomError as err:
