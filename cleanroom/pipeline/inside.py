@@ -104,7 +104,7 @@ def _seed(loaded: Loaded | None) -> int | None:
 
 
 def _obey_signals(stop: Stop) -> None:
-    """Let the first signal ask the run to stop, from a thread (handlers must not wait for locks); the second ends it."""
+    """Let the first signal ask the run to stop, from a thread as handlers must not wait; the second ends it."""
 
     def handler(number: int, _frame: object) -> None:
         if stop.requested:

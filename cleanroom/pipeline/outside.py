@@ -51,6 +51,7 @@ def run_cleanroom(options: RunOptions, sink: Callable[[bytes], None], interrupt:
     started = SystemClock().now_ns()
     loaded: Loaded | None = None
     try:
+        _forget(Path(options.out))
         loaded = load_plans(options)
         if not loaded.plans:
             return _nothing(options)
@@ -60,7 +61,8 @@ def run_cleanroom(options: RunOptions, sink: Callable[[bytes], None], interrupt:
 
 
 def _nothing(options: RunOptions) -> RunOutcome:
-    message = f"no scenario has one of the tags {', '.join(options.tags)}"
+    tags = f"has one of the tags {', '.join(options.tags)}" if options.tags else "is in the files that were named"
+    message = f"no scenario {tags}"
     if options.fail_on_empty:
         raise UsageError(message, remedy="correct the tags, or allow an empty selection with fail-on-empty: false")
     return RunOutcome(exit_code=int(ExitCode.PASS), out=options.out, message=message)
@@ -73,7 +75,6 @@ def _launch(loaded: Loaded, sink: Callable[[bytes], None], interrupt: Interrupt)
         raise UsageError(
             "this is the inside of a cell already", remedy="run cleanroom on the machine that holds the engine"
         )
-    _forget(Path(options.out))
     result = launch(
         mode,
         LaunchOptions(

@@ -11,7 +11,8 @@ from cleanroom.errors import ExitCode, SpecError, UsageError
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.plan.build import build_plan
 from cleanroom.plan.model import Plan
-from cleanroom.spec.load import discover, load_suite
+from cleanroom.spec.discover import NothingMatchedError, discover
+from cleanroom.spec.load import load_suite
 from cleanroom.spec.problem import render_problems
 from cleanroom.spec.source import Problem
 from cleanroom.spec.suite import Suite
@@ -63,7 +64,7 @@ def _load(options: RunOptions) -> list[Suite]:
     root = Path(options.root)
     suites: list[Suite] = []
     problems: list[Problem] = []
-    for path in discover(options.specs, root):
+    for path in _files(options, root):
         loaded = load_suite(
             path, root=root, variables=options.variables, environment=options.environment, seed=options.seed
         )
@@ -74,6 +75,16 @@ def _load(options: RunOptions) -> list[Suite]:
     if problems:
         raise InvalidSpecsError(tuple(problems))
     return suites
+
+
+def _files(options: RunOptions, root: Path) -> tuple[Path, ...]:
+    """Return the spec files; an empty selection is the caller's to allow, nothing else that is wrong with it is."""
+    try:
+        return discover(options.specs, root)
+    except NothingMatchedError:
+        if options.fail_on_empty:
+            raise
+        return ()
 
 
 def _with_seed(options: RunOptions) -> RunOptions:

@@ -15,18 +15,23 @@ _TEMPLATE_SUFFIX = ".j2"
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
+class NothingMatchedError(UsageError):
+    """A pattern matches no spec file: a typo more often than an empty repository."""
+
+
 def discover(patterns: Sequence[str], root: Path) -> tuple[Path, ...]:
     """Return the spec files that `patterns` name, absolute and sorted.
 
-    A pattern is a file, a directory (every *.cleanroom.yaml and .yml under it) or a glob, relative to `root`. Raises
-    UsageError for a pattern that matches nothing and for one that leaves `root`, be it through a symbolic link.
+    A pattern is a file, a directory (every *.cleanroom.yaml and .yml under it) or a glob, relative to `root`; folders
+    whose name begins with a dot are looked into only where the pattern names them. Raises NothingMatchedError for a
+    pattern that matches nothing, UsageError for one that leaves `root`, be it through a symbolic link.
     """
     root = root.resolve()
     found: set[Path] = set()
     for pattern in patterns:
         matches = _matches(pattern, root)
         if not matches:
-            raise UsageError(
+            raise NothingMatchedError(
                 f"no spec matches {pattern!r} in {root}",
                 remedy="name a file, a directory with *.cleanroom.yaml files, or a glob like 'specs/*.cleanroom.yaml'",
             )
@@ -56,7 +61,7 @@ def _matches(pattern: str, root: Path) -> set[Path]:
         candidates = [literal]
     elif _GLOB_CHARACTERS.intersection(pattern):
         try:
-            candidates = list(root.glob(str(relative)))
+            candidates = [path for path in root.glob(str(relative)) if not _hidden(path, root, relative)]
         except ValueError as err:
             raise UsageError(f"{pattern!r} is not a glob: {err}") from err
     else:
@@ -71,11 +76,18 @@ def _matches(pattern: str, root: Path) -> set[Path]:
 
 def _files(directory: Path, root: Path, pattern: str) -> set[Path]:
     suffixes = (*SUFFIXES, *_templates())
-    files = {path for path in directory.rglob("*.cleanroom.*") if path.name.endswith(suffixes) and path.is_file()}
+    found = (path for path in directory.rglob("*.cleanroom.*") if path.name.endswith(suffixes) and path.is_file())
+    files = {path for path in found if not _hidden(path, directory, Path())}
     for path in files:
         if not is_inside(path, root):
             raise _leaves(pattern, root)
     return files
+
+
+def _hidden(path: Path, base: Path, named: Path) -> bool:
+    """Whether a folder between `base` and the file begins with a dot and the pattern does not name it."""
+    folders = path.relative_to(base).parts[:-1]
+    return any(part.startswith(".") and part not in named.parts for part in folders)
 
 
 def _templates() -> tuple[str, ...]:

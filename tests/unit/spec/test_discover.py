@@ -1,0 +1,14 @@
+
+
+def test_hidden_folders_are_looked_into_only_where_they_are_named(tmp_path: Path) -> None:
+    """A build folder or a checkout under `.something` must not add specs that nobody asked for."""
+    for folder in ("specs", ".build/clone"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.cleanroom.yaml").write_text("cleanroom: 1\n")
+
+    seen = tmp_path / "specs/a.cleanroom.yaml"
+    hidden = tmp_path / ".build/clone/a.cleanroom.yaml"
+    assert discover(["**/*.cleanroom.yaml"], tmp_path) == (seen,)
+    assert discover(["."], tmp_path) == (seen,)
+    assert discover([".build/**/*.cleanroom.yaml"], tmp_path) == (hidden,)
+    assert discover([".build"], tmp_path) == (hidden,)
