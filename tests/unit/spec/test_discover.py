@@ -1,3 +1,12 @@
+"""Which files a call means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cleanroom.spec.discover import NothingMatchedError, discover
 
 
 def test_hidden_folders_are_looked_into_only_where_they_are_named(tmp_path: Path) -> None:
@@ -12,3 +21,9 @@ def test_hidden_folders_are_looked_into_only_where_they_are_named(tmp_path: Path
     assert discover(["."], tmp_path) == (seen,)
     assert discover([".build/**/*.cleanroom.yaml"], tmp_path) == (hidden,)
     assert discover([".build"], tmp_path) == (hidden,)
+
+
+def test_a_pattern_that_matches_nothing_is_told_apart_from_one_that_is_wrong(tmp_path: Path) -> None:
+    """Only the first may be allowed by the caller."""
+    with pytest.raises(NothingMatchedError, match="no spec matches"):
+        discover(["specs"], tmp_path)
