@@ -6,20 +6,14 @@ import hashlib
 import os
 import secrets
 import signal
-import socket
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from cleanroom.clock import SystemClock
-from cleanroom.engine.child import child_environment, child_python
 from cleanroom.engine.client import DockerEngine
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError
@@ -27,269 +21,17 @@ from cleanroom.faults.base import Container, FaultContext
 from cleanroom.faults.container import open_kill
 from cleanroom.faults.ladder import open_fault
 from cleanroom.faults.network import Latency
-from cleanroom.faults.traffic.place import Place
 from cleanroom.faults.traffic.queue import QueueTraffic
-from cleanroom.faults.traffic.shape import Delay, Match, Shape
-from cleanroom.network.command import run as command
-from cleanroom.network.guest import Guest, blank_namespace
-from cleanroom.network.measure import icmp_rtt, tcp_rtt
-from cleanroom.network.namespace import in_namespace, namespace_of_pid
+from cleanroom.network.measure import tcp_rtt
+from cleanroom.network.namespace import namespace_of_pid
 from cleanroom.network.ports import Slot
 from cleanroom.plan.model import FaultEvent
 from cleanroom.quantity import Duration
 from cleanroom.spec.fault import AtManual, Fault
+from tests.engine.wire import TIMEOUT, running, wait_until
 
-TIMEOUT = Duration(10 * 10**9)
 STREAM = hashlib.sha256(b"tests").hexdigest()
 DELAY = Duration(40 * 10**6)
-MS = 10**6
-FAR = "10.99.0.2"
-
-
-# --- The queue, between two namespaces ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two namespaces on one wire; the second is the one that is disturbed."""
-
-    near: Guest
-    far: Guest
-    place: Place
-
-    def tcp_ms(self, port: int = 9, samples: int = 5) -> list[float]:
-        return [t / MS for t in tcp_rtt(self.near.path, FAR, port, samples, TIMEOUT).samples]
-
-    def icmp_ms(self, samples: int = 5) -> list[float]:
-        return [t / MS for t in icmp_rtt(self.near.path, FAR, samples, TIMEOUT).samples]
-
-    def rules(self) -> str:
-        return self.far.run(("iptables", "-t", "mangle", "-S"))
-
-    def bound_queues(self) -> str:
-        return self.place.do(lambda: Path("/proc/thread-self/net/netfilter/nfnetlink_queue").read_text())
-
-    def traffic(self, match: Match, **delay: object) -> QueueTraffic:
-        shape = Shape(match=match, delay=Delay(**{"delay": DELAY, **delay}), stream=STREAM)  # type: ignore[arg-type]
-        return QueueTraffic(self.place, shape)
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    with ExitStack() as stack:
-        near, far = (Guest(pid=stack.enter_context(blank_namespace()), address=f"10.99.0.{host}") for host in (1, 2))
-        ends = ("name", "eth0", "netns", str(far.pid))
-        command(("ip", "link", "add", "eth0", "netns", str(near.pid), "type", "veth", "peer", *ends))
-        for guest in (near, far):
-            guest.run(("ip", "address", "add", f"{guest.address}/24", "dev", "eth0"))
-            guest.run(("ip", "link", "set", "eth0", "up"))
-        place = Place(far.path)
-        yield Pair(near=near, far=far, place=place)
-        place.close()
-
-
-@pytest.mark.parametrize(("direction", "times"), [("egress", 1), ("ingress", 1), ("both", 2)])
-def test_the_queue_delays_each_direction_by_what_was_asked_and_leaves_nothing(pair, direction, times):
-    traffic = pair.traffic(Match(direction=direction))
-    before = min(pair.tcp_ms())
-    traffic.apply()
-    workers = [w.process.pid for w in traffic._workers]
-    # Load only adds: the fastest of ten shows what the queue itself does. Never early, and on time.
-    fastest = min(pair.tcp_ms(samples=10))
-    assert times * DELAY.ms <= fastest < times * DELAY.ms + before + 8
-    assert min(pair.icmp_ms()) >= times * DELAY.ms
-    assert len(workers) == times
-    traffic.remove()
-    assert traffic.leftovers() == ()
-    assert traffic.lapses == []
-    assert "NFQUEUE" not in pair.rules()
-    assert pair.bound_queues() == ""
-    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
-    assert min(pair.tcp_ms()) < DELAY.ms
-    assert traffic.figures[f"{'egress' if direction == 'both' else direction}.packets"] >= 15
-
-
-def test_only_packets_of_the_named_ports_are_delayed(pair):
-    traffic = pair.traffic(Match(direction="egress", protocol="tcp", ports=tuple(range(5400, 5433))))
-    traffic.apply()
-    try:
-        # The first and the last of more ports than one rule takes, and one beside them.
-        assert min(pair.tcp_ms(5400)) >= DELAY.ms
-        assert min(pair.tcp_ms(5432)) >= DELAY.ms
-        assert min(pair.tcp_ms(5433)) < DELAY.ms
-        assert min(pair.icmp_ms()) < DELAY.ms
-    finally:
-        traffic.remove()
-
-
-@pytest.mark.parametrize(("peer", "delayed"), [("10.99.0.1", True), ("10.99.0.77", False)])
-def test_only_packets_to_the_named_peers_are_delayed(pair, peer, delayed):
-    traffic = pair.traffic(Match(direction="both", peers=(peer,)))
-    traffic.apply()
-    try:
-        assert (min(pair.tcp_ms()) >= 2 * DELAY.ms) is delayed
-    finally:
-        traffic.remove()
-
-
-def test_what_a_service_says_to_itself_is_not_delayed(pair):
-    traffic = pair.traffic(Match(direction="both"))
-    traffic.apply()
-    try:
-        assert min(tcp_rtt(pair.far.path, "127.0.0.1", 9, 5, TIMEOUT).samples) < DELAY.ns
-        assert min(tcp_rtt(pair.far.path, FAR, 9, 5, TIMEOUT).samples) < DELAY.ns
-    finally:
-        traffic.remove()
-
-
-def test_jitter_spreads_the_round_trips_within_its_bounds(pair):
-    traffic = pair.traffic(Match(direction="egress"), jitter=Duration(30 * MS))
-    traffic.apply()
-    try:
-        found = pair.icmp_ms(12)
-    finally:
-        traffic.remove()
-    assert min(found) >= 10
-    assert max(found) - min(found) > 15
-    assert traffic.figures["egress.delay_max_ns"] <= 70 * MS
-
-
-def test_packets_that_are_held_when_the_fault_ends_arrive_all_the_same(pair):
-    traffic = pair.traffic(Match(direction="egress"), delay=Duration(60 * 10**9))
-    traffic.apply()
-    answers: list[object] = []
-    asking = threading.Thread(target=lambda: answers.append(icmp_rtt(pair.near.path, FAR, 1, TIMEOUT)))
-    asking.start()
-    wait_until(lambda: "77" in pair.bound_queues() and waiting(pair) > 0)
-    traffic.remove()
-    asking.join(15)
-    assert len(answers[0].samples) == 1  # type: ignore[attr-defined]
-    assert traffic.figures["egress.released_early"] == 1
-
-
-def waiting(pair: Pair) -> int:
-    """How many packets the kernel holds for the worker (third column)."""
-    return sum(int(line.split()[2]) for line in pair.bound_queues().splitlines())
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
-        time.sleep(0.01)
-
-
-def test_a_dead_worker_lets_packets_pass_and_is_a_lapse(pair):
-    traffic = pair.traffic(Match(direction="egress"))
-    traffic.apply()
-    assert min(pair.tcp_ms()) >= DELAY.ms
-    os.kill(traffic._workers[0].process.pid, signal.SIGKILL)
-    wait_until(lambda: pair.bound_queues() == "")
-    assert min(pair.tcp_ms()) < DELAY.ms
-    traffic.remove()
-    assert traffic.lapses == ["the worker that held its egress ended early (-9)"]
-    assert traffic.leftovers() == ()
-
-
-def test_a_rule_that_somebody_removed_is_a_lapse(pair):
-    traffic = pair.traffic(Match(direction="egress"))
-    traffic.apply()
-    pair.far.run(("iptables", "-t", "mangle", "-F"))
-    traffic.remove()
-    assert "was not there" in traffic.lapses[0]
-    assert traffic.leftovers() == ()
-
-
-def test_a_rule_that_stays_is_a_leftover(pair):
-    traffic = pair.traffic(Match(direction="egress"))
-    traffic.apply()
-    pair.far.run(("iptables", "-t", "mangle", "-A", "INPUT", "-j", "NFQUEUE", "--queue-num", "78", "--queue-bypass"))
-    traffic.remove()
-    assert len(traffic.leftovers()) == 1
-
-
-def test_the_death_of_its_parent_ends_the_worker(pair):
-    shape = "Shape(match=Match(direction='egress'), delay=Delay(delay=Duration(1)), stream='ab')"
-    script = f"""
-import sys, time
-from cleanroom.faults.traffic.place import Place
-from cleanroom.faults.traffic.queue import QueueTraffic
-from cleanroom.faults.traffic.shape import Delay, Match, Shape
-from cleanroom.quantity import Duration
-traffic = QueueTraffic(Place({pair.far.path!r}), {shape})
-traffic.apply()
-print(traffic._workers[0].process.pid, flush=True)
-time.sleep(100)
-"""
-    argv = (*child_python(), "-c", script)
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=child_environment({})) as parent:
-        assert parent.stdout is not None
-        worker = int(parent.stdout.readline())
-        assert "77" in pair.bound_queues()
-        parent.kill()
-    wait_until(lambda: pair.bound_queues() == "" and not running(worker))
-    assert min(pair.tcp_ms()) < DELAY.ms
-
-
-def running(pid: int) -> bool:
-    """Whether the process does anything; one that is dead and not yet reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def test_a_queue_that_is_taken_refuses_the_rung_and_stays(pair):
-    first, second = pair.traffic(Match(direction="ingress")), pair.traffic(Match(direction="ingress"))
-    first.apply()
-    pair.far.run(("iptables", "-t", "mangle", "-F"))
-    with pytest.raises(CapabilityError, match="refused packet queue 78"):
-        second.apply()
-    second.remove()
-    assert "78" in pair.bound_queues()
-    first.remove()
-
-
-def test_a_large_transfer_through_the_queue_is_whole(pair):
-    traffic = pair.traffic(Match(direction="both"), delay=Duration(2 * MS))
-    traffic.apply()
-    data = hashlib.sha256(b"large").digest() * (1 << 18)  # 8 MiB
-    with ExitStack() as stack:
-        server = stack.enter_context(in_namespace(pair.far.path, lambda: socket.create_server((FAR, 5000))))
-        stack.callback(traffic.remove)
-        serving = threading.Thread(target=lambda: give(server, data))
-        serving.start()
-        client = stack.enter_context(in_namespace(pair.near.path, lambda: socket.create_connection((FAR, 5000), 30)))
-        digest, size = hashlib.sha256(), 0
-        while chunk := client.recv(1 << 16):
-            digest.update(chunk)
-            size += len(chunk)
-        serving.join(10)
-    assert (size, digest.digest()) == (len(data), hashlib.sha256(data).digest())
-    assert traffic.lapses == []
-    # Large segments came through the queue as they were: far fewer than packets of a wire's size.
-    assert traffic.figures["egress.packets"] < len(data) / 1448 / 2
-
-
-def give(server: socket.socket, data: bytes) -> None:
-    connection, _ = server.accept()
-    with connection:
-        connection.sendall(data)
-
-
-def test_our_own_network_is_never_disturbed():
-    with pytest.raises(CapabilityError, match="shares the network"):
-        Place("/proc/self/ns/net")
-
-
-def test_a_place_is_claimed_by_one_fault_at_a_time(pair):
-    with pytest.raises(CapabilityError, match="another network fault is active"):
-        Place(pair.far.path)
-    pair.place.close()
-    Place(pair.far.path).close()
-
-
-# --- Faults on containers ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ _ACCEPT = 1
 _FLAG_GSO = 4
 _HEADER = struct.Struct("=IHHII")
 _FAMILY = struct.Struct(">BBH")
+_ATTRIBUTE = 4  # bytes of an attribute's own header
 _RECEIVE_BUFFER = 1 << 24
 # Packets that due ones may have to wait for: a flood must not keep the held packets held.
 _BATCH = 64
@@ -112,11 +113,11 @@ def _packet_ids(data: bytes) -> Iterator[int]:
 
 def _header_ids(attributes: bytes) -> Iterator[int]:
     offset = 0
-    while offset + 4 <= len(attributes):
+    while offset + _ATTRIBUTE <= len(attributes):
         length, kind = struct.unpack_from("=HH", attributes, offset)
-        if length < 4:  # noqa: PLR2004 - an attribute's own header
+        if length < _ATTRIBUTE or offset + length > len(attributes):
             return
-        if kind & 0x7FFF == 1:
+        if kind & 0x7FFF == 1 and length >= _ATTRIBUTE + 4:
             (packet,) = struct.unpack_from(">I", attributes, offset + 4)
             yield packet
         offset += (length + 3) & ~3

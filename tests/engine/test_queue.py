@@ -1,0 +1,221 @@
+"""The userspace queue on the real kernel, between two network namespaces, and that each proof of it can fail."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from cleanroom.engine.child import child_environment, child_python
+from cleanroom.errors import CapabilityError
+from cleanroom.faults.traffic.place import Place
+from cleanroom.faults.traffic.queue import QueueTraffic
+from cleanroom.faults.traffic.shape import Delay, Match, Shape
+from cleanroom.network.measure import icmp_rtt, tcp_rtt
+from cleanroom.network.namespace import in_namespace
+from cleanroom.quantity import Duration
+from tests.engine.wire import MS, TIMEOUT, Wire, open_wire, running, wait_until
+
+STREAM = hashlib.sha256(b"tests").hexdigest()
+DELAY = Duration(40 * MS)
+FAR = "10.99.0.2"
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    with open_wire() as made:
+        yield made
+
+
+def queue(wire: Wire, match: Match, **delay: object) -> QueueTraffic:
+    shape = Shape(match=match, delay=Delay(**{"delay": DELAY, **delay}), stream=STREAM)  # type: ignore[arg-type]
+    return QueueTraffic(wire.place, shape)
+
+
+@pytest.mark.parametrize(("direction", "times"), [("egress", 1), ("ingress", 1), ("both", 2)])
+def test_the_queue_delays_each_direction_by_what_was_asked_and_leaves_nothing(wire, direction, times):
+    traffic = queue(wire, Match(direction=direction))
+    before = min(wire.tcp_ms())
+    traffic.apply()
+    workers = [w.process.pid for w in traffic._workers]
+    # Load only adds: the fastest of ten shows what the queue itself does. Never early, and on time.
+    fastest = min(wire.tcp_ms(samples=10))
+    assert times * DELAY.ms <= fastest < times * DELAY.ms + before + 8
+    assert min(wire.icmp_ms()) >= times * DELAY.ms
+    assert len(workers) == times
+    traffic.remove()
+    assert traffic.leftovers() == ()
+    assert traffic.lapses == []
+    assert "NFQUEUE" not in wire.rules()
+    assert wire.bound_queues() == ""
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert min(wire.tcp_ms()) < DELAY.ms
+    assert traffic.figures[f"{'egress' if direction == 'both' else direction}.packets"] >= 15
+
+
+def test_only_packets_of_the_named_ports_are_delayed(wire):
+    traffic = queue(wire, Match(direction="egress", protocol="tcp", ports=tuple(range(5400, 5433))))
+    traffic.apply()
+    try:
+        # The first and the last of more ports than one rule takes, and one beside them.
+        assert min(wire.tcp_ms(5400)) >= DELAY.ms
+        assert min(wire.tcp_ms(5432)) >= DELAY.ms
+        assert min(wire.tcp_ms(5433)) < DELAY.ms
+        assert min(wire.icmp_ms()) < DELAY.ms
+    finally:
+        traffic.remove()
+
+
+@pytest.mark.parametrize(("peer", "delayed"), [("10.99.0.1", True), ("10.99.0.77", False)])
+def test_only_packets_to_the_named_peers_are_delayed(wire, peer, delayed):
+    traffic = queue(wire, Match(direction="both", peers=(peer,)))
+    traffic.apply()
+    try:
+        assert (min(wire.tcp_ms()) >= 2 * DELAY.ms) is delayed
+    finally:
+        traffic.remove()
+
+
+def test_what_a_service_says_to_itself_is_not_delayed(wire):
+    traffic = queue(wire, Match(direction="both"))
+    traffic.apply()
+    try:
+        assert min(tcp_rtt(wire.far.path, "127.0.0.1", 9, 5, TIMEOUT).samples) < DELAY.ns
+        assert min(tcp_rtt(wire.far.path, FAR, 9, 5, TIMEOUT).samples) < DELAY.ns
+    finally:
+        traffic.remove()
+
+
+def test_jitter_spreads_the_round_trips_within_its_bounds(wire):
+    traffic = queue(wire, Match(direction="egress"), jitter=Duration(30 * MS))
+    traffic.apply()
+    try:
+        found = wire.icmp_ms(12)
+    finally:
+        traffic.remove()
+    assert min(found) >= 10
+    assert max(found) - min(found) > 15
+    assert traffic.figures["egress.delay_max_ns"] <= 70 * MS
+
+
+def test_packets_that_are_held_when_the_fault_ends_arrive_all_the_same(wire):
+    traffic = queue(wire, Match(direction="egress"), delay=Duration(60 * 10**9))
+    traffic.apply()
+    answers: list[object] = []
+    asking = threading.Thread(target=lambda: answers.append(icmp_rtt(wire.near.path, FAR, 1, TIMEOUT)))
+    asking.start()
+    wait_until(lambda: "77" in wire.bound_queues() and wire.waiting() > 0)
+    traffic.remove()
+    asking.join(15)
+    assert len(answers[0].samples) == 1  # type: ignore[attr-defined]
+    assert traffic.figures["egress.released_early"] == 1
+
+
+def test_a_dead_worker_lets_packets_pass_and_is_a_lapse(wire):
+    traffic = queue(wire, Match(direction="egress"))
+    traffic.apply()
+    assert min(wire.tcp_ms()) >= DELAY.ms
+    os.kill(traffic._workers[0].process.pid, signal.SIGKILL)
+    wait_until(lambda: wire.bound_queues() == "")
+    assert min(wire.tcp_ms()) < DELAY.ms
+    traffic.remove()
+    assert traffic.lapses == ["the worker that held its egress ended early (-9)"]
+    assert traffic.leftovers() == ()
+
+
+def test_a_rule_that_somebody_removed_is_a_lapse(wire):
+    traffic = queue(wire, Match(direction="egress"))
+    traffic.apply()
+    wire.far.run(("iptables", "-t", "mangle", "-F"))
+    traffic.remove()
+    assert "was not there" in traffic.lapses[0]
+    assert traffic.leftovers() == ()
+
+
+def test_a_rule_that_stays_is_a_leftover(wire):
+    traffic = queue(wire, Match(direction="egress"))
+    traffic.apply()
+    wire.far.run(("iptables", "-t", "mangle", "-A", "INPUT", "-j", "NFQUEUE", "--queue-num", "78", "--queue-bypass"))
+    traffic.remove()
+    assert len(traffic.leftovers()) == 1
+
+
+def test_the_death_of_its_parent_ends_the_worker(wire):
+    shape = "Shape(match=Match(direction='egress'), delay=Delay(delay=Duration(1)), stream='ab')"
+    script = f"""
+import sys, time
+from cleanroom.faults.traffic.place import Place
+from cleanroom.faults.traffic.queue import QueueTraffic
+from cleanroom.faults.traffic.shape import Delay, Match, Shape
+from cleanroom.quantity import Duration
+traffic = QueueTraffic(Place({wire.far.path!r}), {shape})
+traffic.apply()
+print(traffic._workers[0].process.pid, flush=True)
+time.sleep(100)
+"""
+    argv = (*child_python(), "-c", script)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=child_environment({})) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        assert "77" in wire.bound_queues()
+        parent.kill()
+    wait_until(lambda: wire.bound_queues() == "" and not running(worker))
+    assert min(wire.tcp_ms()) < DELAY.ms
+
+
+def test_a_queue_that_is_taken_refuses_the_rung_and_stays(wire):
+    first, second = queue(wire, Match(direction="ingress")), queue(wire, Match(direction="ingress"))
+    first.apply()
+    wire.far.run(("iptables", "-t", "mangle", "-F"))
+    with pytest.raises(CapabilityError, match="refused packet queue 78"):
+        second.apply()
+    second.remove()
+    assert "78" in wire.bound_queues()
+    first.remove()
+
+
+def test_a_large_transfer_through_the_queue_is_whole(wire):
+    traffic = queue(wire, Match(direction="both"), delay=Duration(2 * MS))
+    traffic.apply()
+    data = hashlib.sha256(b"large").digest() * (1 << 18)  # 8 MiB
+    with ExitStack() as stack:
+        server = stack.enter_context(in_namespace(wire.far.path, lambda: socket.create_server((FAR, 5000))))
+        stack.callback(traffic.remove)
+        serving = threading.Thread(target=lambda: give(server, data))
+        serving.start()
+        client = stack.enter_context(in_namespace(wire.near.path, lambda: socket.create_connection((FAR, 5000), 30)))
+        digest, size = hashlib.sha256(), 0
+        while chunk := client.recv(1 << 16):
+            digest.update(chunk)
+            size += len(chunk)
+        serving.join(10)
+    assert (size, digest.digest()) == (len(data), hashlib.sha256(data).digest())
+    assert traffic.lapses == []
+    # Large segments came through the queue as they were: far fewer than packets of a wire's size.
+    assert traffic.figures["egress.packets"] < len(data) / 1448 / 2
+
+
+def give(server: socket.socket, data: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(data)
+
+
+def test_our_own_network_is_never_disturbed():
+    with pytest.raises(CapabilityError, match="shares the network"):
+        Place("/proc/self/ns/net")
+
+
+def test_a_place_is_claimed_by_one_fault_at_a_time(wire):
+    with pytest.raises(CapabilityError, match="another network fault is active"):
+        Place(wire.far.path)
+    wire.place.close()
+    Place(wire.far.path).close()
