@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+import threading
+import urllib.parse
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
+
+from cleanroom.quantity import Duration
+from cleanroom.run.steps.http import MAX_BODY, error_type, run_http
+from cleanroom.run.steps.result import ActionResult
+from cleanroom.spec.scenario import HttpAction
+
+LOOPBACK = "127.0.0.1"
+LONG = Duration(20 * 10**9)
+SHORT = Duration(150 * 10**6)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the path says, and keeps what it was asked."""
+
+    protocol_version = "HTTP/1.1"
+    server: Any
+
+    def _take(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.asked.append((self.command, self.path, dict(self.headers.items()), body))
+        kind, _, rest = self.path.strip("/").partition("?")[0].partition("/")
+        getattr(self, f"on_{kind}")(rest)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _take
+
+    def answer(self, code: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def on_status(self, code: str) -> None:
+        self.answer(int(code), b'{"code": 1}', Content_Type="application/json", X_Who="\x1b[31mme")
+
+    def on_bytes(self, text: str) -> None:
+        self.answer(200, bytes.fromhex(text))
+
+    def on_big(self, size: str) -> None:
+        self.answer(200, b"x" * int(size))
+
+    def on_redirect(self, target: str) -> None:
+        self.answer(302, b"", Location=f"/{target}")
+
+    def on_trickle(self, _rest: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        while not self.server.over.wait(0.01):
+            try:
+                self.wfile.write(b"x" * 70000)
+            except OSError:
+                return
+
+    def on_silence(self, _rest: str) -> None:
+        self.server.over.wait()
+
+    def on_reset(self, _rest: str) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        for one in (self.rfile, self.wfile, self.connection):
+            one.close()
+
+    def on_hangup(self, _rest: str) -> None:
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def on_half(self, _rest: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "100")
+        self.end_headers()
+        self.wfile.write(b"half")
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A connection that a test cut is none."""
+
+
+@pytest.fixture
+def service() -> Iterator[Any]:
+    server: Any = Server((LOOPBACK, 0), Handler)
+    server.asked, server.over = [], threading.Event()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.over.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def ask(service) -> Callable[..., ActionResult]:
+    def call(path: str, timeout: Duration = LONG, **kw: Any) -> ActionResult:
+        action = HttpAction(service="api", port=service.server_address[1], path=path, **kw)
+        return run_http(LOOPBACK, action, timeout, {"traceparent": "00-aa-bb-01"})
+
+    return call
+
+
+@pytest.mark.parametrize("code", [200, 201, 204, 399])
+def test_an_answer_below_400_is_no_error(ask, code):
+    result = ask(f"/status/{code}")
+    assert (result.status, result.error_type) == (code, "")
+    assert result.duration_ns > 0
+
+
+@pytest.mark.parametrize("code", [400, 404, 500, 503])
+def test_an_answer_from_400_is_an_error_that_still_has_its_body(ask, code):
+    result = ask(f"/status/{code}")
+    assert (result.status, result.error_type) == (code, "http_status")
+    assert (result.json, result.has_json, result.headers["content-type"]) == ({"code": 1}, True, "application/json")
+
+
+def test_the_trace_context_and_the_service_s_name_go_with_the_request(ask, service):
+    ask("/status/200", headers={"X-Mine": "1"})
+    _, _, headers, _ = service.asked[0]
+    assert headers["traceparent"] == "00-aa-bb-01"
+    assert headers["Host"] == f"api:{service.server_address[1]}"
+    assert (headers["User-Agent"], headers["X-Mine"]) == ("cleanroom", "1")
+
+
+def test_bodies_forms_and_queries(ask, service):
+    ask("/status/200", method="POST", json={"a": None}, has_json=True, query={"q": "a b&c"})
+    ask("/status/200", method="PUT", body="grüße")
+    ask("/status/200", method="POST", form={"a": "1 2"})
+    (m1, path, h1, json_body), (m2, _, _, text), (_, _, h3, form) = service.asked
+    assert (m1, m2) == ("POST", "PUT")
+    assert urllib.parse.parse_qs(path.partition("?")[2]) == {"q": ["a b&c"]}
+    assert (json_body, h1["Content-Type"]) == (b'{"a": null}', "application/json")
+    assert text == "grüße".encode()
+    assert (form, h3["Content-Type"]) == (b"a=1+2", "application/x-www-form-urlencoded")
+
+
+def test_redirects_are_followed_unless_the_step_says_otherwise(ask):
+    assert ask("/redirect/status/201").status == 201
+    stayed = ask("/redirect/status/201", follow=False)
+    assert (stayed.status, stayed.headers["location"], stayed.error_type) == (302, "/status/201", "")
+
+
+def test_endless_redirects_are_an_error(ask):
+    assert ask("/redirect/redirect/" + "redirect/" * 40).error_type == "network_failure"
+
+
+def test_neither_a_proxy_nor_a_netrc_of_ours_has_a_say(ask, service, monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine {LOOPBACK} login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert ask("/status/200").status == 200
+    assert "Authorization" not in service.asked[0][2]
+
+
+def test_a_refused_connection():
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        action = HttpAction(service="api", port=taken.getsockname()[1])
+        result = run_http(LOOPBACK, action, LONG, {})
+    assert (result.error_type, result.status) == ("connection_refused", None)
+
+
+@pytest.mark.parametrize("path", ["/reset", "/hangup", "/half"])
+def test_a_connection_that_ends_before_the_answer(ask, path):
+    result = ask(path)
+    assert result.error_type == "connection_reset"
+    assert result.status is None
+
+
+@pytest.mark.parametrize("path", ["/trickle", "/silence"])
+def test_an_answer_that_does_not_end_in_time(ask, path):
+    assert ask(path, SHORT).error_type == "timeout"
+
+
+def test_a_huge_body_is_cut_and_says_so(ask):
+    result = ask(f"/big/{MAX_BODY + 1}")
+    assert (len(result.body or ""), result.truncated) == (MAX_BODY, ("body",))
+    whole = ask(f"/big/{MAX_BODY}")
+    assert (len(whole.body or ""), whole.truncated) == (MAX_BODY, ())
+
+
+def test_hostile_bytes_become_text_that_is_safe_to_print(ask):
+    assert ask("/bytes/ff41").body == "\ufffdA"
+    assert ask("/bytes/1b5b33316d410042").body == "A\ufffdB"
+    assert ask("/status/200").headers["x-who"] == "me"
+
+
+def test_what_looks_like_json_and_is_none(ask):
+    assert ask("/bytes/7b").has_json is False
+    assert (ask("/bytes/6e756c6c").json, ask("/bytes/6e756c6c").has_json) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (errno.ECONNREFUSED, "connection_refused"),
+        (errno.ECONNRESET, "connection_reset"),
+        (errno.EPIPE, "connection_reset"),
+        (errno.EHOSTUNREACH, "network_failure"),
+        (errno.ENETUNREACH, "network_failure"),
+    ],
+)
+def test_errors_are_told_apart_by_number_whatever_the_language_of_their_words(code, kind):
+    cause = OSError(code, "Wörter in einer anderen Sprache")
+    pool: Any = None
+    connection: Any = None
+    wrapped = NewConnectionError(connection, "Wörter")
+    wrapped.__cause__ = cause
+    assert error_type(requests.ConnectionError(MaxRetryError(pool, "/", wrapped)))[0] == kind
+
+
+def test_a_timeout_of_the_system_is_a_timeout():
+    assert error_type(OSError(errno.ETIMEDOUT, "x"))[0] == "timeout"
+    assert error_type(requests.ConnectTimeout())[0] == "timeout"
+
+
+def test_errors_without_a_number():
+    assert error_type(requests.exceptions.SSLError("x"))[0] == "tls"
+    assert error_type(requests.ConnectionError(ProtocolError("x")))[0] == "connection_reset"
+    assert error_type(requests.exceptions.InvalidURL("x"))[0] == "network_failure"
+
+
+def test_a_circle_of_causes_ends():
+    one, two = requests.RequestException(), requests.RequestException()
+    one.__cause__, two.__cause__ = two, one
+    assert error_type(one)[0] == "network_failure"
