@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
@@ -42,6 +43,12 @@ from cleanroom.telemetry.session import TelemetrySession, start_telemetry
 from cleanroom.validate.settle import Settling
 
 MAX_SLOTS = 16
+# What leads a person from the shell of the run to where containers have the pids that the engine says.
+_ENTRANCES = {
+    "container": "docker exec -it {host}",
+    "namespaces": "nsenter --target $(pgrep -f 'cleanroom.engine.supervisor namespaces' | tail -n 1) --pid --mount --",
+    "host": "",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +220,7 @@ class Worker:
             run_id=self._in.facts.run[:4],
             proof=self._record.proof,
             images=images,
+            entrance=_ENTRANCES[self._in.facts.kind].format(host=socket.gethostname()),
             keep=self._options.keep,
         )
 
