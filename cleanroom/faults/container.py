@@ -35,8 +35,8 @@ class _Victim:
     before: ContainerState
     strategy: Strategy
     struck: float
-    died: float = 0.0
-    ready: float = 0.0
+    died: float | None = None
+    ready: float | None = None
     looked: bool = False
     trouble: str = ""
     waiting: threading.Thread | None = None
@@ -44,6 +44,11 @@ class _Victim:
     @property
     def name(self) -> str:
         return self.container.service
+
+    def took(self, now: float) -> float:
+        """Seconds from the death to readiness, or until now."""
+        died = self.struck if self.died is None else self.died
+        return (now if self.ready is None else self.ready) - died
 
     def replaced(self, now: ContainerState) -> bool:
         """Whether another process runs in its place."""
@@ -91,7 +96,7 @@ class Kill:
             facts[f"{victim.name}.status"] = after.status
             facts[f"{victim.name}.exit_code"] = after.exit_code
             facts[f"{victim.name}.restarts"] = after.restart_count - victim.before.restart_count
-            if not victim.died:
+            if victim.died is None:
                 alive.append(victim.name)
             elif victim.strategy == "policy":
                 self._watch(victim)
@@ -155,7 +160,7 @@ class Kill:
         for victim in self._victims:
             if not victim.looked:
                 self._await_death(victim)
-            if victim.strategy == "none" or not victim.died:
+            if victim.strategy == "none" or victim.died is None:
                 continue
             if victim.waiting is None:
                 self._come_back(victim)
@@ -169,21 +174,21 @@ class Kill:
             state = self._context.engine.inspect(victim.container.id)
             facts[f"{victim.name}.status"] = state.status
             facts[f"{victim.name}.pid_after"] = state.pid
-            if victim.ready and not victim.replaced(state):
-                victim.ready = 0.0
+            if victim.ready is not None and not victim.replaced(state):
+                victim.ready = None
                 victim.trouble = f"{victim.name} was ready again and then ended ({state.status})"
         return Evidence(holds=True, facts=facts)
 
     def recovery(self) -> Recovery | None:
         """Return the longest time from a death to readiness; None when nothing died or nothing was to come back."""
-        awaited = [v for v in self._victims if v.died and v.strategy != "none"]
+        awaited = [v for v in self._victims if v.died is not None and v.strategy != "none"]
         if not awaited:
             return None
-        missing = [v for v in awaited if not v.ready]
+        missing = [v for v in awaited if v.ready is None]
         now = self._clock.monotonic()
         return Recovery(
             strategy="policy" if any(v.strategy == "policy" for v in awaited) else "start",
-            duration_ns=round(max((v.ready or now) - v.died for v in awaited) * 10**9),
+            duration_ns=round(max(v.took(now) for v in awaited) * 10**9),
             success=not missing,
             reason="; ".join(v.trouble or f"{v.name} did not become ready" for v in missing),
         )

@@ -161,14 +161,13 @@ class Latency:
         weak = []
         for hit in self._hits:
             during = hit.link.measure(self._samples, self._timeout())
-            before = min(hit.before.samples)
             facts[f"{hit.name}.rtt_before_ms"] = _ms(hit.before)
             facts[f"{hit.name}.rtt_during_ms"] = _ms(during)
             facts[f"{hit.name}.measured_over"] = hit.link.name
-            if len(during.samples) <= self._samples // 2:
+            if not hit.before.samples or len(during.samples) <= self._samples // 2:
                 weak.append(f"{hit.name} answered {len(during.samples)} of {self._samples} times")
                 continue
-            grown = self._fastest_ns(during) - before
+            grown = self._fastest_ns(during) - min(hit.before.samples)
             if grown < SHARE * expected or expected < RESOLUTION.ns:
                 weak.append(f"{hit.name} by {grown / 10**6:.1f} ms")
         reason = f"the round trip did not grow by {expected / 10**6:g} ms: {', '.join(weak)}" if weak else ""

@@ -27,6 +27,7 @@ def discipline(delay: Delay, seed: int) -> tuple[str, ...]:
     if delay.jitter.ns:
         arguments += (_time(delay.jitter),)
         if delay.correlation:
+            # The kernel starts a correlated series from a number of its own, so its first packets are not the seed's.
             arguments += (f"{delay.correlation:g}%",)
         if delay.distribution != "uniform":
             arguments += ("distribution", delay.distribution)

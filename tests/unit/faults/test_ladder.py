@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from cleanroom.errors import CapabilityError
+from cleanroom.faults import container, network
+from cleanroom.faults.container import Kill
+from cleanroom.faults.ladder import LADDERS, open_fault
+from cleanroom.faults.network import Latency
+from cleanroom.spec.shapes.chaos import AVAILABLE
+from tests.unit.faults.scenes import Engine, Time, context, event, kill, latency
+
+
+@pytest.mark.parametrize(("made", "kind"), [(kill("db"), Kill), (latency("db"), Latency)])
+def test_a_fault_is_opened_by_its_kind(made, kind):
+    assert isinstance(open_fault(made, context(Engine(Time(), "db"))), kind)
+
+
+@pytest.mark.parametrize("kind", ["network.loss", "network", "kill", ""])
+def test_a_fault_without_a_ladder_is_refused_by_name(kind):
+    with pytest.raises(CapabilityError, match=f"{kind} is not available"):
+        open_fault(event(kind, "db"), context(Engine(Time(), "db")))
+
+
+@pytest.mark.parametrize("made", [kill("db", backend="rocket"), latency("db", backend="rocket")])
+def test_a_rung_that_does_not_exist_is_refused_by_name(made):
+    with pytest.raises(CapabilityError, match="no backend 'rocket'") as caught:
+        open_fault(made, context(Engine(Time(), "db")))
+    assert "auto" in caught.value.remedy
+
+
+def test_the_table_names_the_rungs_that_the_faults_take():
+    named = {ladder.kind: tuple(rung.name for rung in ladder.rungs) for ladder in LADDERS}
+    assert named == {
+        "container.kill": container.BACKENDS[1:],
+        "network.latency": tuple(name for name, _ in network.RUNGS),
+    }
+
+
+def test_every_fault_that_a_spec_may_name_has_a_ladder_and_no_other_has():
+    assert {ladder.kind for ladder in LADDERS} == set(AVAILABLE)
