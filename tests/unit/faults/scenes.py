@@ -32,11 +32,13 @@ class Time:
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
-        self.seconds += max(seconds, 0.001)
+        end = self.seconds + max(seconds, 0.001)
         for entry in sorted(self.later, key=lambda e: e[0]):
-            if entry[0] <= self.seconds:
+            if entry[0] <= end:
                 self.later.remove(entry)
+                self.seconds = entry[0]
                 entry[1]()
+        self.seconds = end
 
     def stamp(self) -> str:
         """The present as an engine writes it: nanoseconds and a Z."""
