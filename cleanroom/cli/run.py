@@ -33,9 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--image-cache", default="auto", choices=["auto", "off"], help="keep images between runs")
     parser.add_argument("--state-dir", default="", metavar="DIR", help="where a private engine keeps its image cache")
-    parser.add_argument(
-        "--jobs", type=int, default=None, metavar="N", help="iterations at a time (default: one per CPU)"
-    )
+    parser.add_argument("--jobs", type=int, default=None, metavar="N", help="iterations at a time (default: CPUs + 1)")
     parser.add_argument("--keep", action="store_true", help="leave the first environment up, and say how to get in")
     parser.add_argument(
         "--progress", default="auto", choices=["auto", "live", "plain", "quiet"], help="how to tell what is going on"

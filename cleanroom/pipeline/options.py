@@ -35,7 +35,7 @@ class RunOptions:
     cache_scope: str = ""
     state_dir: str = ""
     jobs: int | None = None
-    """Iterations at a time at most; None: as many as there are CPUs."""
+    """Iterations at a time at most; None: one more than there are CPUs."""
     registry_auth: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Registry → credentials, for pulls and nothing else."""
     secrets: tuple[str, ...] = ()

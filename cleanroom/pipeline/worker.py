@@ -161,10 +161,10 @@ class Worker:
         return lambda suite, service: ready[image_key(suite.service(service))]
 
     def _width(self) -> int:
-        """How many iterations run at a time: asked for, else one per CPU, never more than there are."""
+        """Return how many iterations run at a time: what was asked for, else one more than CPUs, as they mostly wait."""
         most = max((p.iterations for p in self._loaded.plans), default=1)
         wanted = self._options.jobs or max(
-            (p.suite.determinism.parallel or len(os.sched_getaffinity(0)) for p in self._loaded.plans), default=1
+            (p.suite.determinism.parallel or _cpus() + 1 for p in self._loaded.plans), default=1
         )
         return max(1, min(most, wanted, MAX_SLOTS))
 
@@ -244,6 +244,10 @@ class Worker:
             created=made, removed=made.minus(left), left=left,
             processes_left=processes, duration_ns=sum(c.duration_ns for c in every),
         )  # fmt: skip
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 class _Phase:
