@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -369,10 +370,10 @@ class FakeTracer:
 
     def __init__(self, telemetry: FakeTelemetry, environment: str, common: Mapping[str, Any], clock: FakeClock) -> None:
         self._telemetry = telemetry
-        self._environment = environment
+        self.environment = environment
         self._common = dict(common)
         self.clock = clock
-        self.trace_id = f"{abs(hash(environment)) % 2**64 + 1:032x}"
+        self.trace_id = hashlib.sha256(environment.encode()).hexdigest()[:32]
         self.spans: list[FakeSpan] = []
         self._lock = threading.Lock()
         self._noise = itertools.count(1)
@@ -402,7 +403,7 @@ class FakeTracer:
         self._telemetry._may("flush")
         ended = [s.span for s in self.spans if s.ended]
         if ended:
-            self._telemetry.arrive(self._environment, otlp(*ended, origin=Origin.RUNNER))
+            self._telemetry.arrive(self.environment, otlp(*ended, origin=Origin.RUNNER))
 
     def close(self) -> None:
         self.closed = True

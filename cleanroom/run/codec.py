@@ -1,7 +1,7 @@
 """Frozen dataclasses to JSON and back, by their annotations: what a journal is made of.
 
-64-bit integers stay JSON integers (the journal is ours, not RFC 8785); bytes are base64; a value of a union of dataclasses
-carries its class in `type`.
+64-bit integers stay JSON integers (the journal is ours, not RFC 8785); bytes are base64; a dataclass carries its class in
+`type`, and a mapping that has such a key itself is wrapped, so that neither is taken for the other.
 """
 
 from __future__ import annotations
@@ -13,9 +13,33 @@ import typing
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+from cleanroom.quantity import Duration
+from cleanroom.spec.comparator import Comparator
+from cleanroom.spec.expect import Expect
+from cleanroom.spec.fault import Fault
+from cleanroom.spec.probe import Ready
+from cleanroom.spec.scenario import Scenario
+from cleanroom.spec.service import Service
 
 Value = TypeVar("Value")
+_WRAPPED: Final = {"type", "mapping"}
+
+
+class _Json:
+    """Stands for `canonical.Json` in resolved hints: any JSON value, as it is."""
+
+
+class _Operand:
+    """Stands for `spec.operand.Operand` in resolved hints."""
+
+
+# Names that the spec's modules import for type checkers only; the two recursive aliases have readers of their own.
+_NAMES: Final[Mapping[str, Any]] = {
+    "Mapping": Mapping, "Json": _Json, "Operand": _Operand, "Comparator": Comparator, "Expect": Expect, "Fault": Fault,
+    "Ready": Ready, "Scenario": Scenario, "Service": Service,
+}  # fmt: skip
 
 
 def encode(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
@@ -30,7 +54,8 @@ def encode(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, Mapping):
-        return {str(k): encode(v) for k, v in value.items()}
+        plain = {str(k): encode(v) for k, v in value.items()}
+        return {"type": "Mapping", "mapping": plain} if "type" in plain else plain
     if isinstance(value, tuple | list | frozenset):
         return [encode(v) for v in value]
     raise TypeError(f"a journal cannot hold a {type(value).__name__}")
@@ -47,6 +72,10 @@ def _decode(data: Any, wanted: Any) -> Any:  # noqa: ANN401, C901, PLR0911 - one
     origin = typing.get_origin(wanted)
     if wanted is Any or wanted is object:
         return data
+    if wanted is _Json:
+        return _json(data)
+    if wanted is _Operand:
+        return _operand(data)
     if origin in (typing.Union, types.UnionType):
         return _decode_union(data, typing.get_args(wanted))
     if origin is typing.Literal:
@@ -54,11 +83,13 @@ def _decode(data: Any, wanted: Any) -> Any:  # noqa: ANN401, C901, PLR0911 - one
     if dataclasses.is_dataclass(wanted):
         return _decode_dataclass(data, typing.cast("type[Any]", wanted))
     if origin is tuple:
+        if not isinstance(data, list):
+            raise ValueError(f"expected a list, got {type(data).__name__}")
         inner = typing.get_args(wanted)
         items = [inner[0]] * len(data) if len(inner) == 2 and inner[1] is Ellipsis else list(inner)  # noqa: PLR2004
         return tuple(_decode(d, t) for d, t in zip(data, items, strict=True))
     if origin is not None and issubclass(origin, Mapping):
-        return {k: _decode(v, typing.get_args(wanted)[1]) for k, v in data.items()}
+        return {k: _decode(v, typing.get_args(wanted)[1]) for k, v in _mapping(data).items()}
     if isinstance(wanted, type) and issubclass(wanted, Enum):
         return wanted(data)
     if wanted is bytes:
@@ -70,6 +101,32 @@ def _decode(data: Any, wanted: Any) -> Any:  # noqa: ANN401, C901, PLR0911 - one
     if not isinstance(data, wanted) or (isinstance(data, bool) and wanted is not bool):
         raise ValueError(f"expected {wanted.__name__}, got {type(data).__name__}")
     return data
+
+
+def _mapping(data: Any) -> dict[str, Any]:  # noqa: ANN401
+    if not isinstance(data, dict):
+        raise ValueError(f"expected a mapping, got {type(data).__name__}")
+    inner = data["mapping"] if data.keys() == _WRAPPED else data
+    if not isinstance(inner, dict):
+        raise ValueError(f"expected a mapping, got {type(inner).__name__}")
+    return inner
+
+
+def _json(data: Any) -> Any:  # noqa: ANN401
+    if isinstance(data, list):
+        return [_json(item) for item in data]
+    return {key: _json(item) for key, item in _mapping(data).items()} if isinstance(data, dict) else data
+
+
+def _operand(data: Any) -> Any:  # noqa: ANN401
+    if isinstance(data, list):
+        return tuple(_operand(item) for item in data)
+    if not isinstance(data, dict):
+        return data
+    known: dict[str, type[Any]] = {"Duration": Duration, "Comparator": Comparator}
+    if data.get("type") in known:
+        return _decode_dataclass(data, known[data["type"]])
+    return {key: _operand(item) for key, item in _mapping(data).items()}
 
 
 def _literal(data: Any, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401
@@ -91,14 +148,14 @@ def _decode_union(data: Any, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401
             continue
         try:
             return _decode(data, choice)
-        except (ValueError, TypeError, AttributeError) as err:
+        except (ValueError, TypeError) as err:
             failures.append(str(err))
     raise ValueError(f"{data!r} fits nothing: {'; '.join(failures)}")
 
 
 @cache
 def _hints(wanted: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(wanted)
+    return typing.get_type_hints(wanted, localns=dict(_NAMES))
 
 
 def _decode_dataclass(data: Any, wanted: type[Any]) -> Any:  # noqa: ANN401

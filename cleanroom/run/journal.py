@@ -38,7 +38,11 @@ def file_name(text: str) -> str:
     """Return a name for a file or folder made of `text`: no colon, no leading dot, never empty, different for each text."""
     readable = _UNSAFE.sub("-", text).strip(".-")[:_LONGEST]
     # Two texts that only differ in what a file name cannot hold must not share a file.
-    return readable if readable == text else f"{readable or 'unnamed'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return (
+        readable
+        if readable and readable == text
+        else f"{readable or 'unnamed'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from cleanroom.spec.scenario import ExecAction, Scenario, SleepAction, Step
 from cleanroom.spec.service import Service
 from cleanroom.spec.source import Position
 from cleanroom.spec.suite import Determinism, Otel, Settle, Suite
-from tests.fakes import FakeTelemetry, World, result
+from tests.fakes import World, result
 from tests.unit.validate.builders import otlp, span, want
 
 MS = 10**6
@@ -65,17 +65,18 @@ def shop(*scenarios: Scenario, **kw: Any) -> Suite:
 def behaving(suite: Suite | None = None, **kw: Any) -> World:
     """A world whose services export a span under the step that asked them, as instrumented ones do."""
     world = World(suite or shop(), **kw)
-    world.engine.answer = _traced(world.telemetry)
+    world.engine.answer = _traced(world)
     return world
 
 
-def _traced(telemetry: FakeTelemetry) -> Any:
+def _traced(world: World) -> Any:
     def answer(service: str, spec: ExecSpec) -> ExecResult:
         _, trace, parent, _ = spec.environment["TRACEPARENT"].split("-")
+        (mine,) = [t.environment.removesuffix("runner") for t in world.tracers if t.trace_id == trace]
         number = 1000 + int(parent, 16)
         made = span(number, "INSERT orders", parent=parent, service=service, trace=trace, start=10**12 + number)
-        for environment in telemetry.current.values():
-            telemetry.arrive(environment, otlp(made))
+        (environment,) = [e for e in list(world.telemetry.current.values()) if e.startswith(mine)]
+        world.telemetry.arrive(environment, otlp(made))
         return result(stdout=b"stored\n")
 
     return answer
