@@ -13,7 +13,7 @@ from cleanroom.clock import SystemClock
 from cleanroom.engine.conversation import Interrupt
 from cleanroom.engine.launcher import LaunchOptions, LaunchResult, launch
 from cleanroom.engine.modes import choose_mode, gather_facts
-from cleanroom.errors import CleanroomError, ExitCode, UsageError
+from cleanroom.errors import CleanroomError, EngineError, ExitCode, InterruptedRunError, UsageError
 from cleanroom.pipeline.inside import JOB, encode_job
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
@@ -54,17 +54,39 @@ def run_cleanroom(options: RunOptions, sink: Callable[[bytes], None], interrupt:
         _forget(Path(options.out))
         loaded = load_plans(options)
         if not loaded.plans:
-            return _nothing(options)
-        return _launch(loaded, sink, interrupt)
+            return _nothing(options, started)
+        outcome = _launch(loaded, sink, interrupt)
     except CleanroomError as err:
         return _failed(options, loaded, err, started)
+    if (Path(options.out) / REPORT).is_file():
+        return outcome
+    return _without_report(loaded, outcome, started)
 
 
-def _nothing(options: RunOptions) -> RunOutcome:
+def _without_report(loaded: Loaded, outcome: RunOutcome, started: int) -> RunOutcome:
+    """Write the report that the cell did not leave: its exit code alone is no evidence."""
+    if outcome.exit_code == ExitCode.INTERRUPTED:
+        err: CleanroomError = InterruptedRunError("the run was interrupted before there was a report")
+    else:
+        err = EngineError(
+            f"the run ended with {outcome.exit_code} and left no report", remedy="its output above says what happened"
+        )
+    failed = _failed(loaded.options, loaded, err, started)
+    return replace(failed, notes=outcome.notes, launched=outcome.launched)
+
+
+def _nothing(options: RunOptions, started: int) -> RunOutcome:
     tags = f"has one of the tags {', '.join(options.tags)}" if options.tags else "is in the files that were named"
     message = f"no scenario {tags}"
     if options.fail_on_empty:
         raise UsageError(message, remedy="correct the tags, or allow an empty selection with fail-on-empty: false")
+    session = SessionRecord()
+    report = RunReport(
+        session=session, verdict=replace(judge_session(session), exit_code=ExitCode.PASS),
+        repro=repro_line(options, None), seed=options.seed, started_ns=started, ended_ns=SystemClock().now_ns(),
+        secrets=options.secrets,
+    )  # fmt: skip
+    write_report(report, Path(options.out))
     return RunOutcome(exit_code=int(ExitCode.PASS), out=options.out, message=message)
 
 
@@ -93,7 +115,7 @@ def _launch(loaded: Loaded, sink: Callable[[bytes], None], interrupt: Interrupt)
         ),
     )
     return RunOutcome(
-        exit_code=_exit_code(options, result), out=options.out, seed=loaded.plans[0].seed, notes=_notes(result),
+        exit_code=_exit_code(result), out=options.out, seed=loaded.plans[0].seed, notes=_notes(result),
         launched=result,
     )  # fmt: skip
 
@@ -124,11 +146,9 @@ def _proxies() -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def _exit_code(options: RunOptions, result: LaunchResult) -> int:
+def _exit_code(result: LaunchResult) -> int:
     """Return the worker's own, unless something of the run is left: that is trouble whatever the verdict was."""
     if result.left and result.exit_code != ExitCode.INTERRUPTED:
-        return int(ExitCode.ENGINE)
-    if not (Path(options.out) / REPORT).is_file() and result.exit_code == ExitCode.PASS:
         return int(ExitCode.ENGINE)
     return result.exit_code
 

@@ -11,9 +11,10 @@ from cleanroom.pipeline.suites import Loaded
 def repro_line(options: RunOptions, loaded: Loaded | None) -> str:
     """Return the command that does the same again: same specs, same seed, same variables; secrets are left out."""
     words = [options.repro_command, *(shlex.quote(s) for s in options.specs)]
-    seed = loaded.plans[0].seed if loaded is not None and loaded.plans else options.seed
-    if seed is not None:
-        words += ["--seed", str(seed)]
+    seeds = {p.seed for p in loaded.plans} if loaded is not None and loaded.plans else {options.seed}
+    # Different seeds are those that the specs themselves say: one for all would change some of them.
+    if len(seeds) == 1 and None not in seeds:
+        words += ["--seed", str(*seeds)]
     if options.iterations is not None:
         words += ["--iterations", str(options.iterations)]
     for tag in options.tags:
