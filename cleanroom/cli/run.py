@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -51,7 +52,7 @@ def _run(arguments: argparse.Namespace) -> int:
     options = options_of(
         arguments, out=str(Path(arguments.out).resolve()), engine=arguments.engine, image=arguments.image,
         image_cache=arguments.image_cache, state_dir=arguments.state_dir, jobs=arguments.jobs, keep=arguments.keep,
-        progress=progress,
+        progress=progress, columns=shutil.get_terminal_size().columns,
     )  # fmt: skip
     interrupt = Interrupt()
     _obey_signals(interrupt)

@@ -19,6 +19,8 @@ RUN_ID = re.compile(r"[0-9a-f]{8}")
 _RUNNER_LABEL = re.compile(r"[0-9a-f]{6}")
 # An engine mounts these three from its own folder of the container: `<data root>/containers/<64 hex>/hostname`.
 _OWN_FILES = re.compile(r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf)$")
+# The root's own line of mountinfo: ` / / rw … - overlay overlay rw,lowerdir=…,upperdir=<path>,workdir=…`.
+_UPPER = re.compile(r"(?<=,)upperdir=([^,\s]+)")
 _PROC = Path("/proc")
 
 
@@ -119,6 +121,26 @@ def same_mounts(inspected: Mapping[str, object], mountinfo: str) -> bool:
     return all(path in here or path.replace("/var/run/", "/run/", 1) in here for path in wanted)
 
 
+def own_layer(mountinfo: str) -> str:
+    """Return the writable layer below `/` as `<id>/<folder>`, the end of its path; "" where `/` is no overlay."""
+    for line in mountinfo.splitlines():
+        if _field(line, 4) == "/" and (match := _UPPER.search(line)):
+            return _tail(_unescape(match[1]))
+    return ""
+
+
+def same_layer(inspected: Mapping[str, object], layer: str) -> bool | None:
+    """Whether an inspected container has the writable layer that `own_layer` named; None: the engine does not tell.
+
+    Mounts alone do not prove it: a container that joined another's network is shown that one's `/etc/hostname`, and
+    the two may have the same mounts.
+    """
+    driver = inspected.get("GraphDriver")
+    data = driver.get("Data") if isinstance(driver, dict) else None
+    upper = data.get("UpperDir") if isinstance(data, dict) else None
+    return _tail(str(upper)) == layer if upper and layer else None
+
+
 def runner_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """Return the labels by which a workflow runner finds what is left of its job, out of our own container's labels."""
     return {name: value for name, value in labels.items() if _RUNNER_LABEL.fullmatch(name)}
@@ -132,6 +154,10 @@ def ours(labels: Mapping[str, str], run: str) -> bool:
 def run_filter(run: str = "") -> Mapping[str, Iterable[str]]:
     """Return the engine filter for what belongs to `run`, or to any run of ours."""
     return {"label": [f"{RUN_LABEL}={run}" if run else RUN_LABEL]}
+
+
+def _tail(path: str) -> str:
+    return "/".join(path.split("/")[-2:])
 
 
 def _field(line: str, index: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from cleanroom.engine.identity import own_container_id, same_mounts
+from cleanroom.engine.identity import own_container_id, own_layer, same_layer, same_mounts
 from cleanroom.engine.raw import RawEngine
 from cleanroom.engine.unixhttp import ping
 from cleanroom.errors import CapabilityError, EngineError, UsageError
@@ -19,6 +19,8 @@ from cleanroom.errors import CapabilityError, EngineError, UsageError
 Mode: TypeAlias = Literal["inside", "cell", "own", "host"]
 REQUESTS = ("auto", "cell", "own", "host")
 DEFAULT_SOCKET = "/var/run/docker.sock"
+OWN_IMAGE = "cleanroom.image=true"
+"""The label that the Dockerfile gives our image, and the engine its containers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,18 +84,30 @@ def gather_facts(environment: Mapping[str, str], address: str = "") -> Facts:
 def find_self(engine: RawEngine) -> Mapping[str, Any]:
     """Return what the engine knows of the container that we run in, an empty mapping when we run in none of it.
 
-    The id comes from our own mounts and is believed only when the engine's container runs and has the mounts that we
-    see.
+    The id comes from our own mounts and is believed only when the engine's container runs and has the mounts and, where
+    the engine tells, the writable layer that we see; else one of our image's containers that has all of these.
     """
     try:
         mountinfo = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return {}
-    identifier = own_container_id(mountinfo)
-    found = engine.inspect(identifier) if identifier else None
-    if not found or not found["State"]["Running"] or not same_mounts(found, mountinfo):
+    claimed = own_container_id(mountinfo)
+    if not claimed:
         return {}
-    return found
+    layer = own_layer(mountinfo)
+    found = engine.inspect(claimed)
+    if found and _is_here(found, mountinfo) and same_layer(found, layer) is not False:
+        return found
+    # Some runners of workflows let the action join the job container's network, and its files of names come with it.
+    for entry in engine.containers({"label": [OWN_IMAGE]}):
+        found = engine.inspect(str(entry["Id"]))
+        if found and _is_here(found, mountinfo) and same_layer(found, layer):
+            return found
+    return {}
+
+
+def _is_here(found: Mapping[str, Any], mountinfo: str) -> bool:
+    return bool(found["State"]["Running"]) and same_mounts(found, mountinfo)
 
 
 def default_state_dir(environment: Mapping[str, str]) -> str:

@@ -91,7 +91,7 @@ class _Job:
 def _listener(options: RunOptions) -> Listener:
     if options.progress == "quiet":
         return silent
-    return LiveConsole(_print) if options.progress == "live" else PlainConsole(_print)
+    return LiveConsole(_print, options.columns) if options.progress == "live" else PlainConsole(_print)
 
 
 def _print(text: str) -> None:

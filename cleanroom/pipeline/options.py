@@ -44,6 +44,8 @@ class RunOptions:
     fail_on_empty: bool = True
     keep: bool = False
     progress: Literal["live", "plain", "quiet"] = "plain"
+    columns: int = 100
+    """Width of the terminal, for live progress."""
     owner: tuple[int, int] | None = None
     """(uid, gid) that report files get; None: our own."""
     repro_command: str = "cleanroom run"

@@ -61,11 +61,13 @@ class Closed:
 class Environment:
     """Opened once, closed once; `close` works after any failure of `open`."""
 
-    def __init__(self, ports: Ports, plan: Plan, tracer: Tracer, *, slot: int, identity: str) -> None:
+    def __init__(self, ports: Ports, plan: Plan, tracer: Tracer, *, slot: int, scene: tuple[int, str]) -> None:
+        """`scene` is the 0-based iteration, and the scenario or `suite`: whom the environment is for."""
         self._ports = ports
         self._plan = plan
         self._tracer = tracer
-        self.id = identity
+        self._scene = scene
+        self.id = f"{plan.suite.name}-{scene[0]}-{scene[1]}"
         self.slot: Slot = ports.network.slots()[slot]
         self._network = f"clr-{ports.run_id}-{slot}-{ports.token()}"
         self._noise: list[str] = []
@@ -131,7 +133,19 @@ class Environment:
         self._timings["start"] = clock.monotonic() - began
 
     def _stage(self) -> Stage:
-        return Stage(self._ports.engine, self._ports.clock, abort=_StopFlag(self._ports))
+        return Stage(self._ports.engine, self._ports.clock, progress=self._progress, abort=_StopFlag(self._ports))
+
+    def _progress(self, service: str, phase: str) -> None:
+        if phase in ("starting", "stopping"):
+            self._tell(service, phase)
+
+    def _tell(self, service: str, text: str, seconds: float | None = None) -> None:
+        self._ports.listen(
+            Event(
+                kind="service", text=text, suite=self._plan.suite.name, iteration=self._scene[0],
+                scenario=self._scene[1], subject=service, seconds=seconds, ok=None if seconds is None else True,
+            )
+        )  # fmt: skip
 
     def _tell_started(self, started: Started, parent: OpenSpan) -> None:
         facts: dict[str, AttributeScalar] = {
@@ -139,12 +153,7 @@ class Environment:
         }  # fmt: skip
         opened = self._tracer.start("cleanroom.service.start", facts, parent=parent, start_ns=started.start_ns)
         opened.end(started.ready_ns)
-        self._ports.listen(
-            Event(
-                kind="service", text="ready", suite=self._plan.suite.name, subject=started.service,
-                seconds=started.ready_ms / 1000, ok=True,
-            )
-        )  # fmt: skip
+        self._tell(started.service, "ready", started.ready_ms / 1000)
 
     def way_in(self, service: str) -> str:
         """Return the command that opens a shell in a service, from where the run was started."""
@@ -213,6 +222,7 @@ class Environment:
                 opened.error(stopped.trouble)
                 troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=f"service {name}: {stopped.trouble}"))
             opened.end(stopped.end_ns)
+            self._tell(name, "stopped", (stopped.end_ns - stopped.start_ns) / 10**9)
             try:
                 raw = engine.logs(started.container, LOG_BYTES + 1)
             except EngineError as err:

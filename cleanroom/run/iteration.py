@@ -32,6 +32,7 @@ class Iteration:
         """Run iteration `index` (0-based) in `slot`; trouble is in the record, never raised."""
         clock, suite = self._ports.clock, self._plan.suite
         start_ns = clock.now_ns()
+        self._ports.listen(Event(kind="iteration", text="running", suite=suite.name, iteration=index))
         runner_environment = f"{suite.name}-{index}-runner"
         common: dict[str, AttributeScalar] = {"cleanroom.suite": suite.name, "cleanroom.iteration": index}
         record = IterationRecord(index=index, slot=slot, start_ns=start_ns)
@@ -81,7 +82,7 @@ class Iteration:
             self._plan,
             tracer,
             slot=record.slot,
-            identity=f"{self._plan.suite.name}-{record.index}-{label}",
+            scene=(record.index, label),
         )
 
     def _stage(self, record: IterationRecord, tracer: Tracer, environment: Environment) -> Stage:

@@ -103,6 +103,12 @@ class Play:
         }
         if service_of(step):
             attributes["service"] = service_of(step)
+        self._ports.listen(
+            Event(
+                kind="step", text="running", suite=self._stage.plan.suite.name, iteration=self._stage.iteration,
+                scenario=self._scenario.name, subject=step.name,
+            )
+        )  # fmt: skip
         opened = self._stage.tracer.start(f"cleanroom.step:{step.name}", attributes, parent=self._parent)
         start_ns = self._ports.clock.now_ns()
         outcome = timed(self._ports.clock, self._act(cut, opened), start_ns)

@@ -41,7 +41,10 @@ def run_suites(
             records.append(SuiteRecord(plan=plan, trouble=trouble_of(err)))
             continue
         runner = Iteration(ports, plan, journal, start_trace)
+        began = ports.clock.monotonic()
         records.append(_run_suite(ports, plan, options, runner.run))
+        seconds = ports.clock.monotonic() - began
+        ports.listen(Event(kind="suite", text=plan.suite.file, suite=plan.suite.name, seconds=seconds))
     return tuple(records)
 
 
