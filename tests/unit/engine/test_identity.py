@@ -13,8 +13,10 @@ from cleanroom.engine.identity import (
     decode_owner,
     new_run_id,
     own_container_id,
+    own_layer,
     provably_dead,
     runner_labels,
+    same_layer,
     same_mounts,
     start_time,
     this_process,
@@ -91,3 +93,18 @@ def test_run_ids_are_eight_hex_digits_and_differ():
     ids = {new_run_id() for _ in range(50)}
     assert len(ids) == 50
     assert all(len(text) == 8 and int(text, 16) >= 0 for text in ids)
+
+
+def test_the_writable_layer_tells_containers_apart_that_share_names_and_mounts():
+    root = "61 50 0:50 / / rw,relatime - overlay overlay rw,lowerdir=/d/l/A:/d/l/B,upperdir=/d/overlay2/4f/diff,workdir=/w\n"
+    layer = own_layer(MOUNTINFO + root)
+    assert layer == "4f/diff"
+    assert same_layer({"GraphDriver": {"Data": {"UpperDir": "/elsewhere/overlay2/4f/diff"}}}, layer) is True
+    assert same_layer({"GraphDriver": {"Data": {"UpperDir": "/d/overlay2/5a/diff"}}}, layer) is False
+
+
+def test_nothing_is_said_of_a_layer_that_is_not_told():
+    assert own_layer(MOUNTINFO) == ""
+    for told in ({}, {"GraphDriver": None}, {"GraphDriver": {"Data": None}}, {"GraphDriver": {"Data": {}}}):
+        assert same_layer(told, "4f/diff") is None
+    assert same_layer({"GraphDriver": {"Data": {"UpperDir": "/d/overlay2/4f/diff"}}}, "") is None

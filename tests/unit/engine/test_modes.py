@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanroom.engine.modes import Facts, choose_mode, default_state_dir, gather_facts
+from cleanroom.engine import modes
+from cleanroom.engine.modes import Facts, choose_mode, default_state_dir, find_self, gather_facts
 from cleanroom.errors import CapabilityError, UsageError
 
 FULL = Facts(in_cell=False, engine_trouble="", linux=True, root=True, dockerd=True, unshare=True)
@@ -80,3 +81,52 @@ def test_a_process_in_a_cell_knows_it(tmp_path: Path):
 def test_the_state_folder_follows_the_environment():
     assert default_state_dir({"XDG_CACHE_HOME": "/x", "HOME": "/h"}) == "/x/cleanroom"
     assert default_state_dir({"HOME": "/h"}) == "/h/.cache/cleanroom"
+
+
+JOB, ACTION, OTHER = "aa" * 32, "bb" * 32, "cc" * 32
+MOUNTINFO = (
+    "61 50 0:50 / / rw - overlay overlay rw,lowerdir=/d/l/A,upperdir=/d/overlay2/bb/diff,workdir=/w\n"
+    f"90 80 254:0 /data/containers/{JOB}/hostname /etc/hostname rw - ext4 /dev/vda rw\n"
+    "92 80 254:0 /w /workspace rw - ext4 /dev/vda rw\n"
+)
+
+
+class Containers:
+    """An engine with a job's container, an action's in the same network, and another of our image."""
+
+    def __init__(self, layers: dict[str, str], *, running: bool = True):
+        self.layers = layers
+        self.running = running
+
+    def inspect(self, container: str):
+        if container not in self.layers:
+            return None
+        upper = self.layers[container]
+        driver = {"Data": {"UpperDir": f"/d/overlay2/{upper}/diff"} if upper else None}
+        return {
+            "Id": container,
+            "State": {"Running": self.running},
+            "Mounts": [{"Destination": "/workspace"}],
+            "GraphDriver": driver,
+        }
+
+    def containers(self, filters):
+        assert filters == {"label": ["cleanroom.image=true"]}
+        return [{"Id": container} for container in self.layers if container != JOB]
+
+
+@pytest.mark.parametrize(
+    ("layers", "found"),
+    [
+        ({JOB: "bb"}, JOB),
+        ({JOB: ""}, JOB),
+        ({JOB: "aa", OTHER: "cc", ACTION: "bb"}, ACTION),
+        ({JOB: "aa", OTHER: "cc"}, None),
+        ({OTHER: "", ACTION: "bb"}, ACTION),
+        ({OTHER: ""}, None),
+    ],
+)
+def test_the_container_that_we_run_in_is_found_though_another_lends_it_its_names(layers, found, monkeypatch):
+    monkeypatch.setattr(modes.Path, "read_text", lambda *_, **__: MOUNTINFO)
+    assert find_self(Containers(layers)).get("Id") == found
+    assert find_self(Containers(layers, running=False)) == {}
