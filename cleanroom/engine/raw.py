@@ -47,8 +47,6 @@ class Stream:
     """A hijacked connection to a container: both its outputs apart, and its input."""
 
     _socket: sockets.socket
-    _keep: object
-    """The HTTP response: its collection would close the connection."""
 
     def frames(self) -> Iterator[tuple[bool, bytes]]:
         """Yield (is it standard error, bytes) until the other end closes."""
@@ -234,4 +232,7 @@ class RawEngine:
 
 
 def _stream(found: Any) -> Stream:  # noqa: ANN401 - the library types neither of the two things that it returns here
-    return Stream(getattr(found, "_sock", found), found)
+    # A descriptor of our own: the library's response closes its one when it is collected, and trips over a closed one.
+    own = getattr(found, "_sock", found).dup()
+    getattr(found, "_response", found).close()
+    return Stream(own)
