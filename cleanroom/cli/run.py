@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleanroom.cli.selection import add_selection, options_of
+from cleanroom.errors import UsageError
 
 if TYPE_CHECKING:
     from cleanroom.engine.conversation import Interrupt
@@ -46,6 +47,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from cleanroom.engine.conversation import Interrupt  # noqa: PLC0415 - docker is heavy; help texts need none of it
     from cleanroom.pipeline.outside import run_cleanroom  # noqa: PLC0415
 
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise UsageError(f"--jobs {arguments.jobs}: expected at least 1")
     progress = arguments.progress
     if progress == "auto":
         progress = "live" if sys.stdout.isatty() and "CI" not in os.environ else "plain"

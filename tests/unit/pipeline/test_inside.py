@@ -25,7 +25,9 @@ def no_signals(monkeypatch):
 @pytest.fixture
 def cell(tmp_path) -> dict[str, str]:
     spec(tmp_path / "workspace", "a.cleanroom.yaml")
-    given = options(tmp_path / "nowhere", out="/caller/out", registry_auth=AUTH, progress="quiet", secrets=("hunter22",))
+    given = options(
+        tmp_path / "nowhere", out="/caller/out", registry_auth=AUTH, progress="quiet", secrets=("hunter22",)
+    )
     return {
         JOB: encode_job(given), "CLEANROOM_CELL": "container", "CLEANROOM_RUN": "0123456789ab",
         "CLEANROOM_WORKSPACE": str(tmp_path / "workspace"), "CLEANROOM_REPORT": str(tmp_path / "report"),

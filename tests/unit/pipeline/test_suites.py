@@ -65,7 +65,9 @@ def test_iterations_and_seed_of_the_call_win(tmp_path):
 @pytest.mark.parametrize("by_call", [True, False])
 def test_a_random_seed_is_drawn_once_for_plans_and_templates_and_stays(by_call, tmp_path, monkeypatch):
     drawn = iter([123, 456])
-    monkeypatch.setattr("cleanroom.pipeline.suites.secrets.randbelow", lambda most: next(drawn) if most == MAX_SEED else 0)
+    monkeypatch.setattr(
+        "cleanroom.pipeline.suites.secrets.randbelow", lambda most: next(drawn) if most == MAX_SEED else 0
+    )
     for name in ("a", "b"):
         spec(tmp_path, f"{name}.cleanroom.yaml", name, more="" if by_call else RANDOM, word="{{ seed }}")
     loaded = load_plans(options(tmp_path, random_seed=by_call))
