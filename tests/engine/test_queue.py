@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,7 @@ from cleanroom.faults.traffic.queue import QueueTraffic
 from cleanroom.faults.traffic.shape import Delay, Match, Shape
 from cleanroom.network.measure import icmp_rtt, tcp_rtt
 from cleanroom.network.namespace import in_namespace
+from cleanroom.network.ports import Rtt
 from cleanroom.quantity import Duration
 from tests.engine.wire import MS, TIMEOUT, Wire, open_wire, running, wait_until
 
@@ -106,17 +108,20 @@ def test_jitter_spreads_the_round_trips_within_its_bounds(wire):
     assert traffic.figures["egress.delay_max_ns"] <= 70 * MS
 
 
-def test_packets_that_are_held_when_the_fault_ends_arrive_all_the_same(wire):
-    traffic = queue(wire, Match(direction="egress"), delay=Duration(60 * 10**9))
+@pytest.mark.parametrize("measure", [icmp_rtt, lambda *call: tcp_rtt(*call[:2], 9, *call[2:])])
+@pytest.mark.parametrize("direction", ["egress", "ingress"])
+def test_packets_that_are_held_when_the_fault_ends_arrive_all_the_same(wire, direction, measure):
+    traffic = queue(wire, Match(direction=direction), delay=Duration(60 * 10**9))
     traffic.apply()
-    answers: list[object] = []
-    asking = threading.Thread(target=lambda: answers.append(icmp_rtt(wire.near.path, FAR, 1, TIMEOUT)))
+    answers: list[Rtt] = []
+    asking = threading.Thread(target=lambda: answers.append(measure(wire.near.path, FAR, 1, TIMEOUT)))
     asking.start()
-    wait_until(lambda: "77" in wire.bound_queues() and wire.waiting() > 0)
+    wait_until(lambda: wire.handed_over() > 0)
     traffic.remove()
     asking.join(15)
-    assert len(answers[0].samples) == 1  # type: ignore[attr-defined]
-    assert traffic.figures["egress.released_early"] == 1
+    assert len(answers[0].samples) == 1
+    assert traffic.figures[f"{direction}.released_early"] >= 1
+    assert traffic.lapses == []
 
 
 def test_a_dead_worker_lets_packets_pass_and_is_a_lapse(wire):
@@ -182,8 +187,10 @@ def test_a_queue_that_is_taken_refuses_the_rung_and_stays(wire):
     first.remove()
 
 
-def test_a_large_transfer_through_the_queue_is_whole(wire):
-    traffic = queue(wire, Match(direction="both"), delay=Duration(2 * MS))
+@pytest.mark.parametrize("delay", [Duration(2 * MS), Duration(100 * MS)])
+@pytest.mark.parametrize("direction", ["egress", "ingress", "both"])
+def test_a_large_transfer_through_the_queue_is_whole_and_only_delayed(wire, direction, delay):
+    traffic = queue(wire, Match(direction=direction), delay=delay)
     traffic.apply()
     data = hashlib.sha256(b"large").digest() * (1 << 18)  # 8 MiB
     with ExitStack() as stack:
@@ -193,14 +200,15 @@ def test_a_large_transfer_through_the_queue_is_whole(wire):
         serving.start()
         client = stack.enter_context(in_namespace(wire.near.path, lambda: socket.create_connection((FAR, 5000), 30)))
         digest, size = hashlib.sha256(), 0
+        # About a second's work. A sender that waits for its own held packets needs minutes (two packets per delay).
+        begun = time.monotonic()
         while chunk := client.recv(1 << 16):
             digest.update(chunk)
             size += len(chunk)
+            assert time.monotonic() - begun < 45
         serving.join(10)
     assert (size, digest.digest()) == (len(data), hashlib.sha256(data).digest())
     assert traffic.lapses == []
-    # Large segments came through the queue as they were: far fewer than packets of a wire's size.
-    assert traffic.figures["egress.packets"] < len(data) / 1448 / 2
 
 
 def give(server: socket.socket, data: bytes) -> None:

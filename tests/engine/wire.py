@@ -36,9 +36,9 @@ class Wire:
     def bound_queues(self) -> str:
         return self.place.do(lambda: Path("/proc/thread-self/net/netfilter/nfnetlink_queue").read_text())
 
-    def waiting(self) -> int:
-        """How many packets the kernel holds for a worker (third column)."""
-        return sum(int(line.split()[2]) for line in self.bound_queues().splitlines())
+    def handed_over(self) -> int:
+        """How many packets the kernel has given to workers (eighth column)."""
+        return sum(int(line.split()[7]) for line in self.bound_queues().splitlines())
 
     def disciplines(self) -> str:
         return self.far.run(("tc", "qdisc", "show", "dev", "eth0"))

@@ -11,6 +11,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 NETLINK_NETFILTER = 12
 _SUBSYSTEM = 3 << 8
@@ -18,8 +19,11 @@ _PACKET, _VERDICT, _CONFIG = _SUBSYSTEM, _SUBSYSTEM | 1, _SUBSYSTEM | 2
 _REQUEST, _ACK = 1, 4
 _NLMSG_ERROR = 2
 _CMD_BIND = 1
-_COPY_META = 1
-_ACCEPT = 1
+_COPY_META, _COPY_PACKET = 1, 2
+_MAX_COPY = 0xFFFF
+_DROP, _ACCEPT = 0, 1
+_ATTRIBUTE_PACKET, _ATTRIBUTE_PAYLOAD = 1, 10
+_ID = struct.Struct(">I")
 _FLAG_GSO = 4
 _HEADER = struct.Struct("=IHHII")
 _FAMILY = struct.Struct(">BBH")
@@ -39,19 +43,30 @@ def _message(kind: int, flags: int, queue: int, attributes: bytes) -> bytes:
     return _HEADER.pack(_HEADER.size + len(body), kind, flags, 0, 0) + body
 
 
-class PacketQueue:
-    """One bound queue in the network namespace of the calling thread; raises `OSError`."""
+class Packet(NamedTuple):
+    """A packet that waits for its verdict; `payload` is empty unless the queue hands out copies."""
 
-    def __init__(self, number: int, length: int) -> None:
+    id: int
+    payload: bytes
+
+
+class PacketQueue:
+    """One bound queue in the network namespace of the calling thread; raises `OSError`.
+
+    With `copies` each packet comes whole, checksum and all, and large segments as the packets that a wire would carry.
+    """
+
+    def __init__(self, number: int, length: int, *, copies: bool = False) -> None:
         self.number = number
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self._socket.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), _RECEIVE_BUFFER)
         self._socket.bind((0, 0))
         self._configure(_attribute(1, struct.pack(">BBH", _CMD_BIND, 0, 0)))
-        self._configure(_attribute(2, struct.pack(">IB", 0, _COPY_META)))
+        self._configure(_attribute(2, struct.pack(">IB", *((_MAX_COPY, _COPY_PACKET) if copies else (0, _COPY_META)))))
         self._configure(_attribute(3, struct.pack(">I", length)))
-        # Without this flag the kernel would cut large segments into packets and so change the traffic it hands us.
-        self._configure(_attribute(4, struct.pack(">I", _FLAG_GSO)) + _attribute(5, struct.pack(">I", _FLAG_GSO)))
+        if not copies:
+            # Without this flag the kernel would cut large segments into packets and so change the traffic it hands us.
+            self._configure(_attribute(4, struct.pack(">I", _FLAG_GSO)) + _attribute(5, struct.pack(">I", _FLAG_GSO)))
         self._socket.settimeout(0)
 
     def fileno(self) -> int:
@@ -66,8 +81,8 @@ class PacketQueue:
         if kind == _NLMSG_ERROR and code:
             raise OSError(-code, f"the kernel refused packet queue {self.number}: {os.strerror(-code)}")
 
-    def receive(self) -> Iterator[int]:
-        """Yield the ids of packets that wait, at most 64 of them; nothing when none does."""
+    def receive(self) -> Iterator[Packet]:
+        """Yield packets that wait, at most 64 of them; nothing when none does."""
         for _ in range(_BATCH):
             try:
                 data = self._socket.recv(1 << 17)
@@ -78,12 +93,19 @@ class PacketQueue:
                 if err.errno == errno.ENOBUFS:
                     continue
                 raise
-            yield from _packet_ids(data)
+            yield from _packets(data)
 
     def accept(self, packet: int) -> None:
         """Let the packet go its way."""
-        verdict = _attribute(2, struct.pack(">II", _ACCEPT, packet))
-        self._socket.send(_message(_VERDICT, _REQUEST, self.number, verdict))
+        self._decide(packet, _ACCEPT)
+
+    def drop(self, packet: int) -> None:
+        """Let the packet end here."""
+        self._decide(packet, _DROP)
+
+    def _decide(self, packet: int, verdict: int) -> None:
+        attribute = _attribute(2, struct.pack(">II", verdict, packet))
+        self._socket.send(_message(_VERDICT, _REQUEST, self.number, attribute))
 
     def dropped(self) -> int:
         """Return how many packets the kernel dropped because the queue or its socket was full."""
@@ -100,24 +122,25 @@ def _dropped(table: str, number: int) -> int:
     return sum(int(line[5]) + int(line[6]) for line in lines if line and int(line[0]) == number)
 
 
-def _packet_ids(data: bytes) -> Iterator[int]:
+def _packets(data: bytes) -> Iterator[Packet]:
     offset = 0
     while offset + _HEADER.size <= len(data):
         length, kind, *_ = _HEADER.unpack_from(data, offset)
         if length < _HEADER.size:
             return
         if kind == _PACKET:
-            yield from _header_ids(data[offset + _HEADER.size + _FAMILY.size : offset + length])
+            found = dict(_attributes(data[offset + _HEADER.size + _FAMILY.size : offset + length]))
+            header = found.get(_ATTRIBUTE_PACKET, b"")
+            if len(header) >= _ID.size:
+                yield Packet(_ID.unpack_from(header)[0], found.get(_ATTRIBUTE_PAYLOAD, b""))
         offset += (length + 3) & ~3
 
 
-def _header_ids(attributes: bytes) -> Iterator[int]:
+def _attributes(attributes: bytes) -> Iterator[tuple[int, bytes]]:
     offset = 0
     while offset + _ATTRIBUTE <= len(attributes):
         length, kind = struct.unpack_from("=HH", attributes, offset)
         if length < _ATTRIBUTE or offset + length > len(attributes):
             return
-        if kind & 0x7FFF == 1 and length >= _ATTRIBUTE + 4:
-            (packet,) = struct.unpack_from(">I", attributes, offset + 4)
-            yield packet
+        yield kind & 0x7FFF, attributes[offset + _ATTRIBUTE : offset + length]
         offset += (length + 3) & ~3

@@ -1,8 +1,4 @@
-"""The userspace queue rung: packets are handed to our worker by NFQUEUE rules inside the target's namespace.
-
-Packets that a service sends count as its own until they are let go, so a single TCP stream of bulk data is slower
-through a long egress delay here than through netem, which disowns them.
-"""
+"""The userspace queue rung: packets are handed to our worker by NFQUEUE rules inside the target's namespace."""
 
 from __future__ import annotations
 
@@ -18,6 +14,7 @@ from cleanroom.engine.child import child_environment, child_python
 from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.traffic.place import Inside
 from cleanroom.faults.traffic.shape import Match, Shape
+from cleanroom.faults.traffic.worker import MARK
 from cleanroom.network.command import run
 
 _START_TIMEOUT = 10.0
@@ -43,6 +40,8 @@ def rules(match: Match, direction: str, queue: int) -> tuple[tuple[str, ...], ..
             for ports in batches:
                 # What a service says to itself crosses no network.
                 rule: tuple[str, ...] = (chain, "!", interface, "lo")
+                # What the worker sends anew has been held already.
+                rule += ("-m", "mark", "!", "--mark", hex(MARK)) if direction == "egress" else ()
                 rule += (side, peer) if peer else ()
                 rule += ("-p", protocol) if protocol != "any" else ()
                 rule += ("-m", "multiport", "--ports", ",".join(str(p) for p in ports)) if ports else ()
@@ -77,7 +76,7 @@ class QueueTraffic:
         wanted = self._shape.match.direction
         found: list[tuple[str, ...]] = []
         for direction in ("egress", "ingress") if wanted == "both" else (wanted,):
-            self._workers.append(_Worker(self._start(_QUEUES[direction]), direction))
+            self._workers.append(_Worker(self._start(direction), direction))
             found.extend(rules(self._shape.match, direction, _QUEUES[direction]))
         script = "\n".join(("*mangle", *(" ".join(("-A", *rule)) for rule in found), "COMMIT", ""))
         self._rules = tuple(found)
@@ -98,10 +97,10 @@ class QueueTraffic:
             raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=_NEEDS) from err
         return tuple(line for line in listing.splitlines() if _OURS.search(line))
 
-    def _start(self, queue: int) -> subprocess.Popen[str]:
+    def _start(self, direction: str) -> subprocess.Popen[str]:
         delay = self._shape.delay
         job = {
-            "queue": queue, "stream": self._shape.stream,
+            "queue": _QUEUES[direction], "resend": direction == "egress", "stream": self._shape.stream,
             "delay_ns": delay.delay.ns, "jitter_ns": delay.jitter.ns,
             "distribution": delay.distribution, "correlation": delay.correlation,
         }  # fmt: skip

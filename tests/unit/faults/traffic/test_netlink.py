@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from cleanroom.faults.traffic import netlink
-from cleanroom.faults.traffic.netlink import PacketQueue, _dropped, _message, _packet_ids
+from cleanroom.faults.traffic.netlink import Packet, PacketQueue, _dropped, _message, _packets
 
 # Two UDP packets to an empty loopback port, as two messages of one queue.
 FIRST = "300000000003000000000000000000000200004d0b0001000000000108000300080006000000000108000e0000000001"
@@ -19,6 +19,7 @@ ERROR = "340000000200000000000000251c0000feffffff2000000001030100000000000000000
 # What it answers to a second bind of the same queue.
 BUSY = "300000000200000000000000cc82dd96ffffffff1c0000000203050000000000000000000000004d0800010001000000"
 ACKNOWLEDGED = "240000000200000000000000cc82dd96000000001c0000000203050000000000000000000000004d"
+ONE, TWO = Packet(1, b""), Packet(2, b"")
 TABLE = "   77   7205     2 1     0     3     4        2  1\n   78   7205     0 1     0     0     0        0  1\n"
 
 
@@ -50,31 +51,31 @@ class Wire:
         return answer
 
 
-def opened(monkeypatch, *later: bytes | OSError) -> tuple[PacketQueue, Wire]:
-    wire = Wire([bytes.fromhex(ACKNOWLEDGED)] * 4 + list(later))
+def opened(monkeypatch, *later: bytes | OSError, copies: bool = False) -> tuple[PacketQueue, Wire]:
+    wire = Wire([bytes.fromhex(ACKNOWLEDGED)] * (3 if copies else 4) + list(later))
     monkeypatch.setattr(netlink.socket, "socket", lambda *_: wire)
-    return PacketQueue(77, 100), wire
+    return PacketQueue(77, 100, copies=copies), wire
 
 
 def test_the_id_of_a_packet_is_read_from_the_kernels_message():
-    assert list(_packet_ids(bytes.fromhex(FIRST))) == [1]
-    assert list(_packet_ids(bytes.fromhex(FIRST + SECOND))) == [1, 2]
+    assert list(_packets(bytes.fromhex(FIRST))) == [ONE]
+    assert list(_packets(bytes.fromhex(FIRST + SECOND))) == [ONE, TWO]
 
 
 def test_messages_that_are_no_packets_have_no_ids():
-    assert list(_packet_ids(bytes.fromhex(ERROR))) == []
-    assert list(_packet_ids(bytes.fromhex(ERROR + FIRST))) == [1]
+    assert list(_packets(bytes.fromhex(ERROR))) == []
+    assert list(_packets(bytes.fromhex(ERROR + FIRST))) == [ONE]
 
 
 @pytest.mark.parametrize("length", range(len(FIRST) // 2))
 def test_a_message_that_is_cut_short_is_no_other_packet(length):
-    assert list(_packet_ids(bytes.fromhex(FIRST)[:length])) in ([], [1])
+    assert list(_packets(bytes.fromhex(FIRST)[:length])) in ([], [ONE])
 
 
 def test_lengths_that_lead_nowhere_end_the_reading():
-    assert list(_packet_ids(bytes(64))) == []
+    assert list(_packets(bytes(64))) == []
     attributes_of_no_length = bytes.fromhex(FIRST)[:20] + bytes(28)
-    assert list(_packet_ids(attributes_of_no_length)) == []
+    assert list(_packets(attributes_of_no_length)) == []
 
 
 def test_a_queue_is_bound_without_payload_with_its_length_and_with_whole_segments(monkeypatch):
@@ -88,6 +89,22 @@ def test_a_queue_is_bound_without_payload_with_its_length_and_with_whole_segment
         bytes.fromhex("0800030000000064"),  # 100 packets
         bytes.fromhex("0800040000000004" + "0800050000000004"),  # GSO: set bit 2
     ]
+
+
+def test_a_queue_of_copies_asks_for_whole_packets_of_a_wires_size(monkeypatch):
+    _, wire = opened(monkeypatch, copies=True)
+    assert [message[20:] for message in wire.sent] == [
+        bytes.fromhex("0800010001000000"),
+        bytes.fromhex("090002000000ffff" + "02000000"),  # copy mode: up to 65535 bytes of each packet
+        bytes.fromhex("0800030000000064"),
+    ]
+
+
+def test_the_copy_of_a_packet_comes_with_its_id():
+    payload = bytes(range(45))
+    attributes = bytes.fromhex(FIRST)[20:] + struct.pack("=HH", 4 + len(payload), 10) + payload + bytes(3)
+    message = struct.pack("=IHHII", 20 + len(attributes), 0x300, 0, 0, 0) + bytes.fromhex("0200004d") + attributes
+    assert list(_packets(message)) == [Packet(1, payload)]
 
 
 def test_a_refused_bind_says_why(monkeypatch):
@@ -108,10 +125,16 @@ def test_a_verdict_accepts_the_packet(monkeypatch):
     assert sent == _message(0x301, 1, 77, sent[20:])
 
 
+def test_a_verdict_may_end_a_packet(monkeypatch):
+    queue, wire = opened(monkeypatch)
+    queue.drop(99)
+    assert wire.sent[-1][20:] == bytes.fromhex("0c0002000000000000000063")
+
+
 def test_a_full_socket_does_not_end_the_reading(monkeypatch):
     lost = OSError(errno.ENOBUFS, "no buffer space")
     queue, _ = opened(monkeypatch, bytes.fromhex(FIRST), lost, bytes.fromhex(SECOND))
-    assert list(queue.receive()) == [1, 2]
+    assert list(queue.receive()) == [ONE, TWO]
     assert list(queue.receive()) == []
 
 
