@@ -57,7 +57,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="nfqueue",
                 mechanism="iptables NFQUEUE in the target's namespace and our queue, delays by packet index",
-                needs=("iptables", "kernel nfnetlink_queue, xt_NFQUEUE, xt_multiport and xt_mark"),
+                needs=("iptables", "kernel nfnetlink_queue"),
                 proof="round trip measured across the link",
             ),
         ),
