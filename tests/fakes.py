@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - the ports fix the arguments, and a fake needs few of them
 """An engine, a network, telemetry, a clock, a tracer and faults that a test can look into and break at any call."""
 
 from __future__ import annotations

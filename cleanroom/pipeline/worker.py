@@ -161,7 +161,7 @@ class Worker:
         return lambda suite, service: ready[image_key(suite.service(service))]
 
     def _width(self) -> int:
-        """Return how many iterations run at a time: what was asked for, else one more than CPUs, as they mostly wait."""
+        """Return how many iterations run at a time: what was asked for, else CPUs + 1, as they mostly wait."""
         most = max((p.iterations for p in self._loaded.plans), default=1)
         wanted = self._options.jobs or max(
             (p.suite.determinism.parallel or _cpus() + 1 for p in self._loaded.plans), default=1

@@ -187,7 +187,7 @@ class Chaos:
         self._threads: list[threading.Thread] = []
 
     def begin(self) -> None:
-        """The first step is about to start: arm every fault with a fixed offset."""
+        """Arm every fault with a fixed offset: the first step is about to start."""
         for occurrence in self._occurrences:
             if isinstance(occurrence.event.moment, AtOffset) and occurrence.event.drawn:
                 self._later(occurrence, occurrence.event.moment.offset.seconds)
@@ -228,7 +228,7 @@ class Chaos:
         return bool(chosen)
 
     def records(self) -> tuple[FaultRecord, ...]:
-        """The records as they are now, in the order of the plan."""
+        """Return the records as they are now, in the order of the plan."""
         return tuple(o.record for o in self._occurrences)
 
     def finish(self) -> tuple[FaultRecord, ...]:

@@ -1,7 +1,7 @@
 """Frozen dataclasses to JSON and back, by their annotations: what a journal is made of.
 
-64-bit integers stay JSON integers (the journal is ours, not RFC 8785); bytes are base64; a dataclass carries its class in
-`type`, and a mapping that has such a key itself is wrapped, so that neither is taken for the other.
+64-bit integers stay JSON integers (the journal is ours, not RFC 8785); bytes are base64; a dataclass carries its class
+in `type`, and a mapping that has such a key itself is wrapped, so that neither is taken for the other.
 """
 
 from __future__ import annotations
@@ -67,37 +67,41 @@ def decode(data: Any, wanted: type[Value]) -> Value:  # noqa: ANN401 - JSON has 
     return typing.cast("Value", found)
 
 
-def _decode(data: Any, wanted: Any) -> Any:  # noqa: ANN401, C901, PLR0911 - one case per kind of annotation
-    wanted = getattr(wanted, "__value__", wanted)
-    origin = typing.get_origin(wanted)
+def _decode(data: Any, wanted: Any) -> Any:  # noqa: ANN401 - one case per kind of annotation
     if wanted is Any or wanted is object:
         return data
     if wanted is _Json:
         return _json(data)
     if wanted is _Operand:
         return _operand(data)
-    if origin in (typing.Union, types.UnionType):
-        return _decode_union(data, typing.get_args(wanted))
-    if origin is typing.Literal:
-        return _literal(data, typing.get_args(wanted))
     if dataclasses.is_dataclass(wanted):
         return _decode_dataclass(data, typing.cast("type[Any]", wanted))
-    if origin is tuple:
-        if not isinstance(data, list):
-            raise ValueError(f"expected a list, got {type(data).__name__}")
-        inner = typing.get_args(wanted)
-        items = [inner[0]] * len(data) if len(inner) == 2 and inner[1] is Ellipsis else list(inner)  # noqa: PLR2004
-        return tuple(_decode(d, t) for d, t in zip(data, items, strict=True))
-    if origin is not None and issubclass(origin, Mapping):
-        return {k: _decode(v, typing.get_args(wanted)[1]) for k, v in _mapping(data).items()}
-    if isinstance(wanted, type) and issubclass(wanted, Enum):
+    origin = typing.get_origin(wanted)
+    if origin is not None:
+        return _decode_generic(data, origin, typing.get_args(wanted))
+    return _decode_plain(data, wanted)
+
+
+def _decode_generic(data: Any, origin: Any, inner: tuple[Any, ...]) -> Any:  # noqa: ANN401
+    if origin in (typing.Union, types.UnionType):
+        return _decode_union(data, inner)
+    if origin is typing.Literal:
+        return _literal(data, inner)
+    if issubclass(origin, Mapping):
+        return {k: _decode(v, inner[1]) for k, v in _mapping(data).items()}
+    if not isinstance(data, list):
+        raise ValueError(f"expected a list, got {type(data).__name__}")  # noqa: TRY004 - a part that does not fit
+    items = [inner[0]] * len(data) if len(inner) == 2 and inner[1] is Ellipsis else list(inner)  # noqa: PLR2004
+    return tuple(_decode(d, t) for d, t in zip(data, items, strict=True))
+
+
+def _decode_plain(data: Any, wanted: Any) -> Any:  # noqa: ANN401
+    if issubclass(wanted, Enum):
         return wanted(data)
     if wanted is bytes:
         return base64.b64decode(data, validate=True)
     if wanted is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
-    if wanted is type(None) or not isinstance(wanted, type):
-        return data
     if not isinstance(data, wanted) or (isinstance(data, bool) and wanted is not bool):
         raise ValueError(f"expected {wanted.__name__}, got {type(data).__name__}")
     return data
@@ -105,10 +109,10 @@ def _decode(data: Any, wanted: Any) -> Any:  # noqa: ANN401, C901, PLR0911 - one
 
 def _mapping(data: Any) -> dict[str, Any]:  # noqa: ANN401
     if not isinstance(data, dict):
-        raise ValueError(f"expected a mapping, got {type(data).__name__}")
+        raise ValueError(f"expected a mapping, got {type(data).__name__}")  # noqa: TRY004 - a part that does not fit
     inner = data["mapping"] if data.keys() == _WRAPPED else data
     if not isinstance(inner, dict):
-        raise ValueError(f"expected a mapping, got {type(inner).__name__}")
+        raise ValueError(f"expected a mapping, got {type(inner).__name__}")  # noqa: TRY004 - a part that does not fit
     return inner
 
 
@@ -160,7 +164,7 @@ def _hints(wanted: type[Any]) -> dict[str, Any]:
 
 def _decode_dataclass(data: Any, wanted: type[Any]) -> Any:  # noqa: ANN401
     if not isinstance(data, dict):
-        raise ValueError(f"expected {wanted.__name__}, got {type(data).__name__}")
+        raise ValueError(f"expected {wanted.__name__}, got {type(data).__name__}")  # noqa: TRY004 - as above
     hints = _hints(typing.cast("Any", wanted))
     values = {}
     for field in dataclasses.fields(wanted):

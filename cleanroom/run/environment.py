@@ -1,4 +1,4 @@
-"""One environment: a suite's services, fresh, in one slot of the isolated network, from first container to proof of absence."""
+"""One environment: a suite's services, fresh, in one slot of the network, from first container to proof of absence."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Environment:
         return traceparent
 
     def open(self, parent: OpenSpan) -> None:
-        """Start everything and wait until it is ready; raises `EngineError`, `InterruptedRunError`, …: then close it."""
+        """Start everything and wait until it is ready; raises `EngineError`, `InterruptedRunError`: then close it."""
         clock, suite = self._ports.clock, self._plan.suite
         began = clock.monotonic()
         proof = self._ports.proof
@@ -178,7 +178,7 @@ class Environment:
         await_ready(self._ports.engine, self._ports.clock, check, _StopFlag(self._ports))
 
     def _abort(self) -> None:
-        """The run is to stop: kill every container so that nobody goes on waiting for one."""
+        """Kill every container, so that nobody goes on waiting for one: the run is to stop."""
         for started in list(self._started.values()):
             try:
                 self._ports.engine.kill(started.container)
@@ -268,15 +268,17 @@ class Environment:
         return Inventory(containers=tuple(names), networks=(self._network,) if self._opened else ())
 
     def _ours(self, troubles: list[Trouble]) -> Inventory | None:
-        """What exists in the engine of this environment; None when the engine does not say."""
-        found: Inventory | None = None
-        with _recorded(troubles):
-            everything, names = self._ports.engine.inventory(), self._names
-            found = Inventory(
-                containers=tuple(n for n in everything.containers if n in names.containers),
-                networks=tuple(n for n in everything.networks if n in names.networks),
-            )
-        return found
+        """Return what exists in the engine of this environment; None when the engine does not say."""
+        try:
+            everything = self._ports.engine.inventory()
+        except Exception as err:  # noqa: BLE001 - as in `_recorded`
+            troubles.append(trouble_of(err))
+            return None
+        names = self._names
+        return Inventory(
+            containers=tuple(n for n in everything.containers if n in names.containers),
+            networks=tuple(n for n in everything.networks if n in names.networks),
+        )
 
     def _remove(self, trigger: str, began: float, troubles: list[Trouble]) -> CleanupRecord:
         engine = self._ports.engine
@@ -284,8 +286,8 @@ class Environment:
         created = self._ours(troubles)
         left: Inventory | None = None
         for _attempt in range(REMOVALS):
-            for words in remove_services(engine, self._names.containers):
-                troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=words))
+            refused = remove_services(engine, self._names.containers)
+            troubles.extend(Trouble(exit_code=int(ExitCode.ENGINE), message=words) for words in refused)
             with _recorded(troubles):
                 engine.remove_network(self._network)
             left = self._ours(troubles)

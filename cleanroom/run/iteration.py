@@ -92,7 +92,7 @@ class Iteration:
         )  # fmt: skip
 
     def _alone(self, record: IterationRecord, scenario: Scenario, tracer: Tracer, root: OpenSpan) -> ScenarioRecord:
-        """A fresh environment for this scenario alone; it is closed whatever happens."""
+        """Play a scenario in a fresh environment of its own, which is closed whatever happens."""
         environment = self._environment(record, scenario.name, tracer)
         clock = self._ports.clock
         with span(tracer, "cleanroom.scenario", {"cleanroom.scenario": scenario.name}, root) as opened:

@@ -1,7 +1,7 @@
-"""The append-only record of a run on disk: all that is needed to judge again, and what was about to be done when it died.
+"""The record of a run on disk: all that is needed to judge again, and what was about to be done when it died.
 
-Layout: a folder per suite with `plan.json`, `faults.jsonl` (each line before an injection and after a reversal), and per
-iteration a folder with one JSON file and the raw OTLP requests; `session.json` at the end.
+Layout: a folder per suite with `plan.json`, `faults.jsonl` (each line before an injection and after a reversal), and
+per iteration a folder with one JSON file and the raw OTLP requests; `session.json` at the end.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LONGEST = 80
 
 
 def file_name(text: str) -> str:
-    """Return a name for a file or folder made of `text`: no colon, no leading dot, never empty, different for each text."""
+    """Return a name for a file or folder, different for each `text`: no colon, no leading dot, never empty."""
     readable = _UNSAFE.sub("-", text).strip(".-")[:_LONGEST]
     # Two texts that only differ in what a file name cannot hold must not share a file.
     return (
@@ -148,7 +148,7 @@ def _read_payloads(folder: Path, name: str) -> tuple[Payload, ...]:
 
 
 def _slice(data: bytes, offset: int, length: int) -> bytes:
-    """Return the bytes; raises `ValueError` where the file has fewer: a part of a request must not pass for all of it."""
+    """Return the bytes; raises `ValueError` where the file has fewer: a part must not pass for the whole."""
     if not 0 <= offset <= offset + length <= len(data):
         raise ValueError(f"bytes {offset} to {offset + length} of {len(data)} are not there")
     return data[offset : offset + length]

@@ -18,7 +18,7 @@ from cleanroom.telemetry.ports import Payload, Telemetry
 
 
 class Settled(Protocol):
-    """Whether every positive expectation of a scenario already holds; handed down by the pipeline (design section 8)."""
+    """Whether every positive expectation of a scenario holds already; the pipeline hands it down (design section 8)."""
 
     def __call__(self, suite: Suite, scenario: Scenario, payloads: Sequence[Payload]) -> bool:
         """Judge what has arrived so far."""

@@ -147,7 +147,7 @@ class ScenarioRecord:
     noise_traces: tuple[str, ...] = ()
     """Trace ids the runner issued for traffic whose amount depends on timing (readiness, probes)."""
     shared: bool = False
-    """The environment is shared by the iteration's scenarios (`environment: suite`): payloads and drops are of all of them."""
+    """The environment is of all the iteration's scenarios (`environment: suite`), and so are payloads and drops."""
     start_ns: int = 0
     end_ns: int = 0
     trouble: Trouble | None = None

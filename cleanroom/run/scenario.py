@@ -262,7 +262,7 @@ def stuck_in(fault: FaultRecord) -> bool:
 
 
 def _engine_trouble(steps: tuple[StepRecord, ...]) -> Trouble | None:
-    """An engine that did not do what a step asked says nothing about the system under test."""
+    """Return what the engine did not do for a step: that says nothing about the system under test."""
     for step in steps:
         if step.outcome == "failed" and step.error_type == "engine":
             return Trouble(exit_code=int(ExitCode.ENGINE), message=f"step {step.name!r}: {step.reason}", at=step.at)
@@ -270,7 +270,7 @@ def _engine_trouble(steps: tuple[StepRecord, ...]) -> Trouble | None:
 
 
 def _reversal_trouble(faults: tuple[FaultRecord, ...], scenario: Scenario) -> Trouble | None:
-    """A fault that could not be taken away makes the iteration an error (design section 6)."""
+    """Return the faults that could not be taken away: the iteration is an error (design section 6)."""
     stuck = [f for f in faults if stuck_in(f)]
     if not stuck:
         return None

@@ -19,7 +19,7 @@ _KILLED = 137
 def run_exec(
     engine: Engine, container: str, action: ExecAction, limits: tuple[Duration, Duration], context: Mapping[str, str]
 ) -> ActionResult:
-    """Run the command with `limits` (timeout, grace) and the trace context in its environment; never raises for its failure."""
+    """Run the command with `limits` (timeout, grace) and `context` in its environment; its failure is a result."""
     timeout, grace = limits
     spec = ExecSpec(
         command=action.command,

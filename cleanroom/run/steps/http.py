@@ -23,7 +23,7 @@ def run_http(address: str, action: HttpAction, timeout: Duration, context: Mappi
     """Make the request to `address` (the service's own); an answer is a result, whatever its status; never raises."""
     started = time.monotonic_ns()
     deadline = time.monotonic() + timeout.seconds
-    # The Host header names the service, as a client inside the environment would, so that spans do not carry an address.
+    # The Host header names the service, as a client inside the environment would: spans then carry no address.
     headers = {"Host": f"{action.service}:{action.port}", "User-Agent": "cleanroom", **context, **action.headers}
     try:
         with requests.Session() as session:
@@ -93,17 +93,25 @@ def error_type(err: BaseException) -> tuple[str, str]:
     if isinstance(err, requests.exceptions.SSLError):
         return "tls", "the TLS handshake failed"
     for cause in _causes(err):
-        if isinstance(cause, ConnectionRefusedError):
-            return "connection_refused", "the connection was refused"
-        if isinstance(cause, ConnectionResetError | BrokenPipeError):
-            return "connection_reset", "the connection was reset"
-        if isinstance(cause, NameResolutionError):
-            return "dns_failure", "the name could not be resolved"
-        if isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT):
-            return "network_failure", f"the service could not be reached ({errno.errorcode[cause.errno]})"
+        if found := _of_cause(cause):
+            return found
     if any(isinstance(cause, ProtocolError) for cause in _causes(err)):
         return "connection_reset", "the connection ended before the answer"
     return "network_failure", f"the request failed: {type(err).__name__}"
+
+
+def _of_cause(cause: BaseException) -> tuple[str, str] | None:
+    match cause:
+        case ConnectionRefusedError():
+            return "connection_refused", "the connection was refused"
+        case ConnectionResetError() | BrokenPipeError():
+            return "connection_reset", "the connection was reset"
+        case NameResolutionError():
+            return "dns_failure", "the name could not be resolved"
+        case OSError(errno=errno.EHOSTUNREACH | errno.ENETUNREACH | errno.ETIMEDOUT as number):
+            return "network_failure", f"the service could not be reached ({errno.errorcode[number]})"
+        case _:
+            return None
 
 
 def _causes(err: BaseException) -> Iterator[BaseException]:

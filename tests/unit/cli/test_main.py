@@ -140,11 +140,16 @@ def test_a_plan_is_the_same_bytes_in_another_process(capsys):
 def test_checking_a_spec_needs_neither_docker_nor_opentelemetry(tmp_path):
     spec(tmp_path, "a.cleanroom.yaml")
     code = (
-        "import sys; from cleanroom.cli.main import main; code = main(['validate', sys.argv[1], '--root', sys.argv[1]]);"
-        "heavy = {'docker', 'opentelemetry', 'requests', 'google'} & set(sys.modules); sys.exit(str(heavy) if heavy else code)"
+        "import sys; from cleanroom.cli.main import main; code = main(['validate', '--root', *sys.argv[1:]]);"
+        "heavy = {'docker', 'opentelemetry', 'requests', 'google'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else code)"
     )
     done = subprocess.run(
-        (sys.executable, "-c", code, str(tmp_path)), cwd=ROOT, capture_output=True, text=True, check=False
+        (sys.executable, "-c", code, str(tmp_path), str(tmp_path)),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

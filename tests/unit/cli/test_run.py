@@ -68,7 +68,7 @@ def test_signals_ask_the_run_to_stop(monkeypatch):
     fired = []
 
     class Now:
-        def __init__(self, target, daemon):
+        def __init__(self, target, **_: object):
             self.start = target
 
     monkeypatch.setattr(command.threading, "Thread", Now)

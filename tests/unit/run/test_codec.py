@@ -50,7 +50,7 @@ def there_and_back(value: Any, wanted: Any) -> Any:
 
 
 def load(path: str) -> Suite:
-    root = ROOT / path.split("/")[0] if path.startswith("examples") else (ROOT / path).parent.parent
+    root = ROOT / path.split("/", 1)[0] if path.startswith("examples") else (ROOT / path).parent.parent
     loaded = load_suite(ROOT / path, root=root, variables={}, environment={}, seed=7)
     assert isinstance(loaded, Suite), loaded
     return loaded
