@@ -54,12 +54,15 @@ class ContainerProbe:
             names = tuple(p.name for p in Path("/").iterdir() if p.name not in _OWN)
             self.engine.import_image(IMAGE, probe_archive(names))
         name = f"clr-{self.run_id}-{slot.index}-probe-{secrets.token_hex(4)}"
-        self.engine.create_network(name, bridge=slot.bridge, subnet=slot.subnet, gateway=slot.gateway)
+        # An answer that got lost may have made the network: it is removed whatever the call said.
         try:
+            self.engine.create_network(name, bridge=slot.bridge, subnet=slot.subnet, gateway=slot.gateway)
             return self._container(name, script, slot)
         finally:
-            self.engine.remove(name)
-            self.engine.remove_network(name)
+            try:
+                self.engine.remove(name)
+            finally:
+                self.engine.remove_network(name)
 
     def _container(self, name: str, script: str, slot: Slot) -> str:
         container = self.engine.create(
