@@ -28,7 +28,7 @@ from cleanroom.network.ports import Slot
 from cleanroom.plan.model import FaultEvent
 from cleanroom.quantity import Duration
 from cleanroom.spec.fault import AtManual, Fault
-from tests.engine.wire import TIMEOUT, running, wait_until
+from tests.engine.wire import TIMEOUT, kernel_has_netem, running, wait_until
 
 STREAM = hashlib.sha256(b"tests").hexdigest()
 DELAY = Duration(40 * 10**6)
@@ -140,6 +140,26 @@ def test_between_two_containers_both_ends_are_slow_for_each_other_and_for_nobody
     assert min(tcp_rtt(None, db.address, 9, 5, TIMEOUT).samples) < DELAY.ns
     fault.revert()
     assert fault.verify_reversal().holds
+
+
+def test_the_ladder_goes_past_a_rung_that_the_kernel_lacks_and_a_pinned_rung_is_never_replaced(stage):
+    db = stage.service("db", 10)
+    free, pinned = (open_fault(latency("db", backend=b), stage.context(db)) for b in ("auto", "netem"))
+    free.inject()
+    effect = free.verify()
+    free.revert()
+    assert free.verify_reversal().holds
+    if kernel_has_netem():
+        pinned.inject()
+        assert pinned.backend == free.backend == "netem"
+        assert "refused_rungs" not in effect.facts
+    else:
+        with pytest.raises(CapabilityError, match=r"works here: backend netem: .*unknown"):
+            pinned.inject()
+        assert (free.backend, effect.holds) == ("nfqueue", True)
+        assert "backend netem: " in effect.facts["refused_rungs"]
+    pinned.revert()
+    assert pinned.verify_reversal().holds
 
 
 def test_a_delay_whose_worker_was_killed_is_not_proven(stage):

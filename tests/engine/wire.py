@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -80,3 +81,22 @@ def running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def kernel_has_netem() -> bool:
+    """Ask the kernel itself, past the code under test."""
+    with blank_namespace() as pid:
+        argv = (
+            "nsenter",
+            f"--net=/proc/{pid}/ns/net",
+            "tc",
+            "qdisc",
+            "add",
+            "dev",
+            "lo",
+            "root",
+            "netem",
+            "delay",
+            "1ms",
+        )
+        return subprocess.run(argv, capture_output=True, check=False, timeout=30).returncode == 0
