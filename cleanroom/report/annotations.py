@@ -59,7 +59,9 @@ def _verdict(document: Mapping[str, Any], hidden: int) -> Sequence[Annotation]:
         f"{counts['failed']} checks failed, {counts['inconclusive']} inconclusive, {counts['passed']} passed"
         f" (exit code {document['exit_code']}{more}). Again: {document['repro']}"
     )
-    return (Annotation(level="error", title=f"cleanroom: {word}", message=message),)
+    # Nothing was chosen, and that was allowed: worth knowing, but no error.
+    level: Literal["error", "notice"] = "notice" if document["empty"] and not document["exit_code"] else "error"
+    return (Annotation(level=level, title=f"cleanroom: {word}", message=message),)
 
 
 def _problems(document: Mapping[str, Any]) -> Iterator[Annotation]:
