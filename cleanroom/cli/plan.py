@@ -23,10 +23,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from cleanroom.pipeline.suites import load_plans  # noqa: PLC0415 - the parser itself stays light
+    from cleanroom.pipeline.suites import load_some  # noqa: PLC0415 - the parser itself stays light
     from cleanroom.plan.text import plan_json, plan_text  # noqa: PLC0415
 
-    plans = load_plans(options_of(arguments, out="")).plans
+    plans = load_some(options_of(arguments, out="")).plans
     if arguments.format == "json":
         sys.stdout.write(json.dumps([plan_json(p) for p in plans], indent=2, sort_keys=True) + "\n")
     else:

@@ -21,9 +21,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from cleanroom.pipeline.suites import load_plans  # noqa: PLC0415 - the parser itself stays light
+    from cleanroom.pipeline.suites import load_some  # noqa: PLC0415 - the parser itself stays light
 
-    plans = load_plans(options_of(arguments, out="")).plans
+    plans = load_some(options_of(arguments, out="")).plans
     for plan in plans:
         scenarios = len(plan.suite.scenarios)
         sys.stdout.write(f"{plan.suite.file}: valid ({scenarios} scenario{'s' if scenarios != 1 else ''})\n")

@@ -20,6 +20,14 @@ from cleanroom.spec.suite import Suite
 MAX_SEED = 2**31
 
 
+def load_some(options: RunOptions) -> Loaded:
+    """Do as `load_plans`, but refuse an empty selection with `UsageError`: silence would pass for a check."""
+    loaded = load_plans(options)
+    if not loaded.plans:
+        raise UsageError(f"no scenario has one of the tags {', '.join(options.tags)}", remedy="correct the tags")
+    return loaded
+
+
 class InvalidSpecsError(SpecError):
     """At least one spec is invalid; carries the problems as values."""
 

@@ -206,7 +206,7 @@ class Environment:
         )  # fmt: skip
 
     def _stop(self, parent: OpenSpan, troubles: list[Trouble]) -> tuple[ServiceRecord, ...]:
-        suite, engine = self._plan.suite, self._ports.engine
+        suite = self._plan.suite
         running = {n: (suite.service(n), s.container) for n, s in self._started.items()}
         ended = {s.service: s for s in stop_services(self._stage(), self._plan.start_order, running)}
         records = []
@@ -223,16 +223,42 @@ class Environment:
                 troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=f"service {name}: {stopped.trouble}"))
             opened.end(stopped.end_ns)
             self._tell(name, "stopped", (stopped.end_ns - stopped.start_ns) / 10**9)
-            try:
-                raw = engine.logs(started.container, LOG_BYTES + 1)
-            except EngineError as err:
-                raw = f"its log could not be read: {err.message}".encode()
+            log, cut = self._log(started.container)
             records.append(
                 ServiceRecord(
                     name=name, image=started.image, address=started.address, container=started.container,
                     hostname=suite.service(name).hostname or name, ready_ms=started.ready_ms,
-                    exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, log=tail(raw, LOG_BYTES),
-                    log_truncated=len(raw) > LOG_BYTES,
+                    exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, log=log, log_truncated=cut,
+                )
+            )  # fmt: skip
+        return (*records, *self._unready())
+
+    def _log(self, container: str) -> tuple[str, bool]:
+        try:
+            raw = self._ports.engine.logs(container, LOG_BYTES + 1)
+        except EngineError as err:
+            return f"its log could not be read: {err.message}", False
+        return tail(raw, LOG_BYTES), len(raw) > LOG_BYTES
+
+    def _unready(self) -> tuple[ServiceRecord, ...]:
+        """Return what is known of services of an environment that never opened: their logs say why."""
+        records = []
+        for name, placed in sorted(self._placed.items()):
+            if name in self._started:
+                continue
+            place = placed.placement
+            try:
+                state = self._ports.engine.inspect(place.container)
+            except EngineError:
+                # It was never created: the trouble that kept it from that is told already.
+                continue
+            log, cut = self._log(state.id)
+            records.append(
+                ServiceRecord(
+                    name=name, image=place.image, address=place.address, container=state.id,
+                    hostname=placed.service.hostname or name,
+                    exit_code=None if state.status == "running" else state.exit_code,
+                    oom_killed=state.oom_killed, log=log, log_truncated=cut,
                 )
             )  # fmt: skip
         return tuple(records)

@@ -180,3 +180,9 @@ def test_the_worker_is_no_command_of_a_person_s(capsys):
     assert "worker" not in build_parser().format_help()
     _, err = said(capsys, "worker", code=ExitCode.USAGE)
     assert "started by `cleanroom run`" in err
+
+
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_tags_that_choose_nothing_are_refused_not_passed_over(command, capsys, tmp_path):
+    spec(tmp_path, "a.cleanroom.yaml", "a")
+    assert "no scenario has one of the tags typo" in said(capsys, command, ".", "--tags", "typo", code=2)[1]

@@ -143,6 +143,9 @@ def test_a_service_that_ends_before_it_is_ready_is_trouble_with_the_end_of_its_l
     for words in ("service db", "exit code 3", "initdb: no space left"):
         assert words in trouble.message
     assert world.engine.held().empty
+    kept = {service.name: service for service in record.scenarios[0].services}
+    assert kept["db"].exit_code == 3
+    assert kept["db"].log == "initdb: no space left\n"
 
 
 def test_each_scenario_has_an_environment_of_its_own(tmp_path):
