@@ -139,7 +139,7 @@ class Inventory:
 
 
 class Engine(Protocol):
-    """One Docker engine. Every method raises `EngineError` with the engine's own words; all are safe to call from several threads."""
+    """One Docker engine. Methods raise `EngineError` with the engine's own words and may be called from several threads."""
 
     def version(self) -> str:
         """Return the engine's version, e.g. `26.1.5`."""
@@ -169,7 +169,7 @@ class Engine(Protocol):
         """Return the end of the container's output, both streams in order, at most `max_bytes`."""
 
     def follow_logs(self, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
-        """Call `sink` with output as it comes (from the start of the container) in a thread; returns the function that ends it."""
+        """Call `sink` with output, from the container's start, in a thread; return the function that ends it."""
 
     def execute(self, container: str, spec: ExecSpec) -> ExecResult:
         """Run a command in the container and wait for it."""

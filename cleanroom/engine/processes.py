@@ -93,7 +93,7 @@ def _stat(pid: int) -> _Stat | None:
 
 
 def processes_of(containers: tuple[str, ...]) -> tuple[str, ...]:
-    """Return `pid command` of every living process whose cgroup names one of the containers (full ids), in order of pid."""
+    """Return `pid command` of every living process whose cgroup names one of the containers (full ids), by pid."""
     found = []
     for pid in sorted(_table()):
         try:

@@ -96,7 +96,8 @@ def test_run_ids_are_eight_hex_digits_and_differ():
 
 
 def test_the_writable_layer_tells_containers_apart_that_share_names_and_mounts():
-    root = "61 50 0:50 / / rw,relatime - overlay overlay rw,lowerdir=/d/l/A:/d/l/B,upperdir=/d/overlay2/4f/diff,workdir=/w\n"
+    options = "rw,lowerdir=/d/l/A:/d/l/B,upperdir=/d/overlay2/4f/diff,workdir=/w"
+    root = f"61 50 0:50 / / rw,relatime - overlay overlay {options}\n"
     layer = own_layer(MOUNTINFO + root)
     assert layer == "4f/diff"
     assert same_layer({"GraphDriver": {"Data": {"UpperDir": "/elsewhere/overlay2/4f/diff"}}}, layer) is True
