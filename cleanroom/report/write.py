@@ -14,6 +14,7 @@ from cleanroom.report.digests import SUMS, render_digests, render_sums
 from cleanroom.report.json_report import render_json
 from cleanroom.report.junit import render_junit
 from cleanroom.report.logs import log_files
+from cleanroom.report.masking import blanked
 from cleanroom.report.model import RunReport
 from cleanroom.report.summary import render_summary
 from cleanroom.report.traces import trace_files
@@ -35,8 +36,8 @@ def write_report(
     """Write every report file below `directory` and return their paths.
 
     `journal` holds further files by name relative to `journal/`, masked already; what the run wrote there before
-    stays and is listed too. Other files of an earlier report go. Each file appears by a rename. Raises `UsageError`
-    when the directory cannot be written, or leads somewhere else by a symbolic link.
+    stays, its secrets overwritten, and is listed too. Other files of an earlier report go. Each file appears by a
+    rename. Raises `UsageError` when the directory cannot be written, or leads somewhere else by a symbolic link.
     """
     root = Path(directory)
     written: dict[str, bytes] = {}
@@ -46,7 +47,7 @@ def write_report(
         for name, data in _files(report, journal or {}):
             _write(root, name, data)
             written[name] = data
-        written.update(_journal(root, written))
+        written.update(_journal(root, written, report.secrets))
         sums = render_sums(written).encode("utf-8")
         _write(root, SUMS, sums)
     except OSError as err:
@@ -65,10 +66,15 @@ def _files(report: RunReport, journal: Mapping[str, bytes]) -> Iterator[tuple[st
     yield from trace_files(report)
 
 
-def _journal(root: Path, written: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the files that the run wrote into the journal while it went; links are not followed."""
+def _journal(root: Path, written: Mapping[str, bytes], secrets: tuple[str, ...]) -> dict[str, bytes]:
+    """Return the files that the run wrote into the journal while it went, without secrets; links are not followed."""
     found = {p.relative_to(root).as_posix(): p for p in sorted((root / "journal").rglob("*")) if not p.is_symlink()}
-    return {name: path.read_bytes() for name, path in found.items() if path.is_file() and name not in written}
+    files = {name: path.read_bytes() for name, path in found.items() if path.is_file() and name not in written}
+    clean = {name: blanked(data, secrets) for name, data in files.items()}
+    for name, data in clean.items():
+        if data != files[name]:
+            _write(root, name, data)
+    return clean
 
 
 def _forget(root: Path) -> None:

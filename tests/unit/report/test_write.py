@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 
@@ -107,6 +108,21 @@ def test_no_part_of_a_file_stays_when_writing_fails(tmp_path):
 def test_a_journal_file_cannot_have_a_name_that_artifacts_refuse(name, tmp_path):
     with pytest.raises(ValueError, match="report file"):
         write_report(runs.passing(), tmp_path / "r", {name: b""})
+
+
+def test_secrets_are_overwritten_in_a_journal_that_the_run_wrote_itself(tmp_path):
+    secret = 'hünter2-"secret"'
+    spelled = [secret.encode(), json.dumps(secret).encode(), json.dumps(secret, ensure_ascii=False).encode()]
+    (tmp_path / "journal").mkdir()
+    file = tmp_path / "journal" / "record.json"
+    before = b"[" + b",".join(spelled) + b"] hunter"
+    file.write_bytes(before)
+    write_report(runs.passing(secrets=(secret,)), tmp_path)
+    data = file.read_bytes()
+    assert data.endswith(b"] hunter")
+    assert b"secret" not in data
+    assert len(data) == len(before)
+    assert hashlib.sha256(data).hexdigest() in (tmp_path / "SHA256SUMS").read_text()
 
 
 def test_secrets_are_in_no_file(tmp_path):
