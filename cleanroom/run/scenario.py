@@ -156,8 +156,8 @@ class Play:
                 context = {"TRACEPARENT": opened.traceparent}
                 return run_exec(self._ports.engine, container, action, (step.timeout, step.grace), context)
             case HttpAction() as action:
-                address = environment.containers[action.service].address
-                return run_http(address, action, step.timeout, {"traceparent": opened.traceparent})
+                addresses = {name: container.address for name, container in environment.containers.items()}
+                return run_http(addresses, action, step.timeout, {"traceparent": opened.traceparent})
             case SleepAction() as action:
                 return self._sleep(action.duration, step.timeout)
             case InjectAction() as action:

@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator, Mapping
 
 import requests
-from urllib3.exceptions import NameResolutionError, ProtocolError
+from urllib3.exceptions import ProtocolError
 
 from cleanroom.canonical import Json
 from cleanroom.quantity import Duration
+from cleanroom.run.steps.inside import OutsideError, session_inside
 from cleanroom.run.steps.result import ActionResult
 from cleanroom.spec.scenario import HttpAction
 from cleanroom.text import clean
@@ -19,19 +20,22 @@ from cleanroom.text import clean
 MAX_BODY = 1 << 20
 
 
-def run_http(address: str, action: HttpAction, timeout: Duration, context: Mapping[str, str]) -> ActionResult:
-    """Make the request to `address` (the service's own); an answer is a result, whatever its status; never raises."""
+def run_http(
+    addresses: Mapping[str, str], action: HttpAction, timeout: Duration, context: Mapping[str, str]
+) -> ActionResult:
+    """Make the request; an answer is a result, whatever its status; never raises.
+
+    `addresses` (service → address) is everybody whom the request, or a redirect that it follows, can reach.
+    """
     started = time.monotonic_ns()
     deadline = time.monotonic() + timeout.seconds
-    # The Host header names the service, as a client inside the environment would: spans then carry no address.
-    headers = {"Host": f"{action.service}:{action.port}", "User-Agent": "cleanroom", **context, **action.headers}
+    headers = {"User-Agent": "cleanroom", **context, **action.headers}
     try:
-        with requests.Session() as session:
-            # The runner's own proxy settings or .netrc must never decide where a step's request goes.
-            session.trust_env = False
+        with session_inside(addresses, deadline) as session:
             response = session.request(
                 action.method,
-                f"http://{address}:{action.port}{action.path}",
+                # Named as a client inside the environment would, in the Host header too: spans then carry no address.
+                f"http://{action.service}:{action.port}{action.path}",
                 params=dict(action.query),
                 headers=headers,
                 data=_data(action),
@@ -40,7 +44,7 @@ def run_http(address: str, action: HttpAction, timeout: Duration, context: Mappi
                 allow_redirects=action.follow,
                 stream=True,
             )
-            body, truncated = _read(response.iter_content(65536), deadline)
+            body, truncated = _read(response.iter_content(65536))
     except (requests.RequestException, TimeoutError, OSError) as err:
         kind, message = error_type(err)
         return ActionResult(error_type=kind, message=message, duration_ns=time.monotonic_ns() - started)
@@ -66,15 +70,12 @@ def _data(action: HttpAction) -> bytes | dict[str, str] | None:
     return action.body.encode() if action.body is not None else None
 
 
-def _read(chunks: Iterator[bytes], deadline: float) -> tuple[bytes, bool]:
+def _read(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
     body = bytearray()
     for chunk in chunks:
         body += chunk
         if len(body) > MAX_BODY:
             return bytes(body[:MAX_BODY]), True
-        # requests bounds each read, not the whole answer: a service that trickles would never end.
-        if time.monotonic() > deadline:
-            raise TimeoutError("the answer did not end in time")
     return bytes(body), False
 
 
@@ -102,16 +103,19 @@ def error_type(err: BaseException) -> tuple[str, str]:
 
 def _of_cause(cause: BaseException) -> tuple[str, str] | None:
     match cause:
+        case OutsideError() | requests.exceptions.InvalidSchema():
+            found = "network_failure", f"the answer redirects out of the environment: {cause}"
+        case TimeoutError(errno=None):
+            found = "timeout", "no complete answer in time"
         case ConnectionRefusedError():
-            return "connection_refused", "the connection was refused"
+            found = "connection_refused", "the connection was refused"
         case ConnectionResetError() | BrokenPipeError():
-            return "connection_reset", "the connection was reset"
-        case NameResolutionError():
-            return "dns_failure", "the name could not be resolved"
+            found = "connection_reset", "the connection was reset"
         case OSError(errno=errno.EHOSTUNREACH | errno.ENETUNREACH | errno.ETIMEDOUT as number):
-            return "network_failure", f"the service could not be reached ({errno.errorcode[number]})"
+            found = "network_failure", f"the service could not be reached ({errno.errorcode[number]})"
         case _:
             return None
+    return found
 
 
 def _causes(err: BaseException) -> Iterator[BaseException]:

@@ -57,6 +57,18 @@ class Handler(BaseHTTPRequestHandler):
     def on_redirect(self, target: str) -> None:
         self.answer(302, b"", Location=f"/{target}")
 
+    def on_away(self, url: str) -> None:
+        self.answer(302, b"", Location=urllib.parse.unquote(url))
+
+    def on_drip(self, what: str) -> None:
+        """Never quite ends: a byte of the body, or a header, at a time."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 1000\r\n\r\n" if what == "body" else b""))
+        while not self.server.over.wait(0.02):
+            try:
+                self.wfile.write(b"x" if what == "body" else b"X: y\r\n")
+            except OSError:
+                return
+
     def on_trickle(self, _rest: str) -> None:
         self.send_response(200)
         self.send_header("Content-Length", "1000000")
@@ -115,7 +127,7 @@ def service() -> Iterator[Any]:
 def ask(service) -> Callable[..., ActionResult]:
     def call(path: str, timeout: Duration = LONG, **kw: Any) -> ActionResult:
         action = HttpAction(service="api", port=service.server_address[1], path=path, **kw)
-        return run_http(LOOPBACK, action, timeout, {"traceparent": "00-aa-bb-01"})
+        return run_http({"api": LOOPBACK, "web": LOOPBACK}, action, timeout, {"traceparent": "00-aa-bb-01"})
 
     return call
 
@@ -160,6 +172,25 @@ def test_redirects_are_followed_unless_the_step_says_otherwise(ask):
     assert (stayed.status, stayed.headers["location"], stayed.error_type) == (302, "/status/201", "")
 
 
+@pytest.mark.parametrize("host", ["api", "web", LOOPBACK])
+def test_a_redirect_to_a_service_is_followed_by_name_and_by_address(ask, service, host):
+    target = f"http://{host}:{service.server_address[1]}/status/201"
+    assert ask("/away/" + urllib.parse.quote(target, safe="")).status == 201
+    assert service.asked[1][2]["Host"] == f"{host}:{service.server_address[1]}"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.3:{port}/", "http://localhost:{port}/", "https://api:{port}/"])
+def test_a_redirect_never_leads_out_of_the_environment(ask, url):
+    with socket.create_server(("0.0.0.0", 0)) as outside:
+        outside.settimeout(0)
+        target = url.format(port=outside.getsockname()[1])
+        result = ask("/away/" + urllib.parse.quote(target, safe=""))
+        assert (result.error_type, result.status) == ("network_failure", None)
+        assert "redirects" in result.message
+        with pytest.raises(BlockingIOError):
+            outside.accept()
+
+
 def test_endless_redirects_are_an_error(ask):
     assert ask("/redirect/redirect/" + "redirect/" * 40).error_type == "network_failure"
 
@@ -181,7 +212,7 @@ def test_a_refused_connection():
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         action = HttpAction(service="api", port=taken.getsockname()[1])
-        result = run_http(LOOPBACK, action, LONG, {})
+        result = run_http({"api": LOOPBACK}, action, LONG, {})
     assert (result.error_type, result.status) == ("connection_refused", None)
 
 
@@ -192,7 +223,7 @@ def test_a_connection_that_ends_before_the_answer(ask, path):
     assert result.status is None
 
 
-@pytest.mark.parametrize("path", ["/trickle", "/silence"])
+@pytest.mark.parametrize("path", ["/trickle", "/silence", "/drip/body", "/drip/headers"])
 def test_an_answer_that_does_not_end_in_time(ask, path):
     assert ask(path, SHORT).error_type == "timeout"
 
