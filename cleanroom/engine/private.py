@@ -38,8 +38,14 @@ def private_engine(facts: CellFacts) -> Iterator[PrivateEngine]:
         log=f"{RUNTIME}/dockerd.log",
         cgroup_parent=f"/{shared.cgroup}" if shared else "",
     )
-    with start_dockerd(options) as daemon:
-        engine = PrivateEngine(daemon=daemon, before=before)
-        yield engine
-    if facts.cache:
-        engine.after = empty_to_images(facts.data_root)
+    engine: PrivateEngine | None = None
+    try:
+        with start_dockerd(options) as daemon:
+            engine = PrivateEngine(daemon=daemon, before=before)
+            yield engine
+    finally:
+        # A run that failed leaves no more in a cache than one that passed.
+        if facts.cache:
+            after = empty_to_images(facts.data_root)
+            if engine is not None:
+                engine.after = after

@@ -135,15 +135,17 @@ class Worker:
             engine = stack.enter_context(DockerEngine(os.environ.get("DOCKER_HOST", ""), labels=labels))
             self._record = replace(self._record, engine_version=engine.version())
             return engine
+        # Before the engine starts: it writes its empty index at once.
+        warm = any(Path(facts.data_root, "image").glob("*/imagedb/content/sha256/*"))
         private = stack.enter_context(private_engine(facts))
-        self._note_cache(private.before, cached=bool(facts.cache))
+        self._note_cache(private.before, warm=warm)
         for warning in private.daemon.warnings:
             self._in.listen(Event(kind="warning", text=warning, subject="engine"))
         self._record = replace(self._record, engine_version=private.daemon.version)
         return stack.enter_context(DockerEngine(private.daemon.address, labels=labels))
 
-    def _note_cache(self, proof: CacheProof, *, cached: bool) -> None:
-        warm = any(Path(self._in.facts.data_root, "image").glob("*/repositories.json"))
+    def _note_cache(self, proof: CacheProof, *, warm: bool) -> None:
+        cached = bool(self._in.facts.cache)
         state = "off" if not cached else "wiped" if proof.wiped else "warm" if warm else "cold"
         self._record = replace(self._record, image_cache=state)
         if cached and proof.removed:
