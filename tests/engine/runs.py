@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import docker
 
@@ -81,19 +81,18 @@ class Started:
                 return
         raise AssertionError(f"the run ended without a line with {text!r}:\n" + "\n".join(self.lines))
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.close()
-
     def finish(self) -> int:
         """Read the rest and return its exit code."""
         self.lines += self.process.stdout.read().decode("utf-8", "replace").splitlines()
-        self.close()
-        return self.process.returncode
+        return self.process.wait(60)
 
-    def close(self) -> None:
-        self.process.stdout.close()
-        self.process.wait(60)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill it, if it has not ended yet."""
+        self.process.kill()
+        self.process.communicate()
 
 
 def start(

@@ -1,0 +1,166 @@
+"""SIGKILL of `cleanroom run` at any moment: within ten seconds nothing of the run exists, and the next run works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from cells import drop_cache, existing
+from runs import IMAGE, Started, cleanroom, descendants, owned_by, start, until, write
+
+LIMIT = 10
+# As long as a request of a dead launcher may still be in flight: what appears after that is left for good.
+IN_FLIGHT = 3
+
+BUSY = f"""
+cleanroom: 1
+meta: {{name: busy}}
+services:
+  one: {{image: "{IMAGE}", command: [sleep, infinity]}}
+  two: {{image: "{IMAGE}", command: [sleep, infinity]}}
+scenarios:
+  - name: it is slow and then dead
+    steps:
+      - {{name: say, exec: {{service: one, command: [echo, hi]}}}}
+      - {{name: hold, sleep: 3s}}
+      - {{name: work, exec: {{service: two, command: "sleep 1"}}}}
+    chaos:
+      - {{id: slow, fault: network.latency, target: two, delay: 100ms, at: {{after_step: say}}, for: 2s}}
+expect: {{hermeticity: {{egress: none, leaks: none}}}}
+determinism: {{iterations: 2}}
+"""
+NEXT = f"""
+cleanroom: 1
+meta: {{name: next}}
+services:
+  one: {{image: "{IMAGE}", command: [sleep, infinity]}}
+scenarios:
+  - name: it works
+    steps:
+      - {{name: say, exec: {{service: one, command: [echo, hi]}}, expect: {{stdout: "hi\\n"}}}}
+expect: {{hermeticity: {{egress: none, leaks: none}}}}
+determinism: {{iterations: 1}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the launcher is killed: `seconds` after its start, or after a line of its output."""
+
+    name: str
+    line: str = ""
+    seconds: float = 0.0
+    arguments: tuple[str, ...] = ()
+
+    def wait(self, run: Started) -> None:
+        if self.line:
+            run.wait_for(self.line)
+        time.sleep(self.seconds)
+
+
+DEFAULT = (
+    Moment("as the cell is being made", seconds=0.6),
+    Moment("as images are copied", line="phase images", seconds=0.2, arguments=("--image-cache", "off")),
+    Moment("during a fault", line="step say", seconds=1.0),
+)
+MORE = (
+    Moment("at once"),
+    Moment("as modules load", seconds=0.3),
+    Moment("before the engine", seconds=1.0),
+    Moment("as the engine starts", line="phase engine"),
+    Moment("as the network is made", line="phase network"),
+    Moment("during the proof", line="phase proof", seconds=0.5),
+    Moment("as services start", line="iteration 1] running", seconds=0.2),
+    Moment("during a step", line="step hold"),
+    Moment("as services stop", line="step work"),
+    Moment("as it cleans up", line="phase cleanup"),
+    Moment("as the report is fetched", line="reports "),
+)
+MOMENTS = [
+    *(pytest.param(moment, id=moment.name) for moment in DEFAULT),
+    *(pytest.param(moment, id=moment.name, marks=pytest.mark.full) for moment in MORE),
+]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One for all runs, so that they share the image cache, as the runs of a user do."""
+    folder = tmp_path_factory.mktemp("killed")
+    write(folder, "busy", BUSY)
+    write(folder, "next", NEXT)
+    yield folder
+    drop_cache(str(folder))
+
+
+def arguments(mode: str, workspace: Path) -> tuple[str, ...]:
+    return ("--engine", mode, "--state-dir", str(workspace / "state"))
+
+
+@pytest.mark.parametrize("mode", ["cell", "own"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_nothing_is_left_of_a_killed_run_and_the_next_one_works(
+    mode: str, moment: Moment, workspace: Path, tmp_path: Path, docker_host: str
+):
+    before = host_rules()
+    chosen = ("busy.cleanroom.yaml", *arguments(mode, workspace), *moment.arguments)
+    with start(*chosen, out=tmp_path, cwd=workspace) as run:
+        pid = run.process.pid
+        moment.wait(run)
+        runs = names(pid, docker_host, workspace)
+        alive = [found for name in runs for found in existing(name)]
+        below = descendants(pid)
+        if moment.line:
+            assert alive, "a run that is under way must be seen, or the look for what is left proves nothing"
+        run.process.kill()
+        killed = time.monotonic()
+    left: list[str] = []
+
+    def gone() -> bool:
+        nonlocal left
+        runs.update(names(pid, docker_host, workspace))
+        left = remains(runs, docker_host, pid)
+        left += [f"process {child}" for child in below if Path(f"/proc/{child}/stat").exists()]
+        return not left
+
+    assert until(gone, LIMIT), f"{left} is left after {time.monotonic() - killed:.0f} s; it had {alive}"
+    time.sleep(max(0.0, killed + IN_FLIGHT - time.monotonic()))
+    assert gone(), f"{left} came after the launcher's death"
+    assert host_rules() - before == set()
+
+    ran = cleanroom("next.cleanroom.yaml", *arguments(mode, workspace), out=tmp_path, cwd=workspace)
+    assert ran.code == 0, ran.said
+    assert ran.report["engine"]["mode"] == mode
+    assert owned_by(docker_host, ran.pid) == ()
+    assert list((workspace / "state" / "runs").glob("*")) == [], "the next run sweeps what the dead one left on disk"
+
+
+def names(pid: int, docker_host: str, workspace: Path) -> set[str]:
+    """The ids of the runs that the launcher started: by its labels, and by the folders of `own` mode."""
+    found = {thing["run"] for thing in owned_by(docker_host, pid)}
+    return found | {folder.name for folder in (workspace / "state" / "runs").glob("*")}
+
+
+def remains(runs: set[str], docker_host: str, pid: int) -> list[str]:
+    """What exists of these runs in the outer engine, on the host and as processes and mounts."""
+    found = [f"{thing['kind']} {thing['name']}" for thing in owned_by(docker_host, pid)]
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    for name in runs:
+        found += existing(name)
+        found += [f"mount {line}" for line in mounts.splitlines() if f"/runs/{name}/" in line]
+    return found
+
+
+def host_rules() -> set[str]:
+    """The rules of this machine's packet filter that name bridges of ours."""
+    found: set[str] = set()
+    for tool in ("iptables", "ip6tables"):
+        done = subprocess.run((tool, "-w", "5", "-S"), capture_output=True, text=True, check=False)
+        found |= {f"{tool} {line}" for line in done.stdout.splitlines() if "clr-" in line}
+    return found
