@@ -57,9 +57,15 @@ def act(checkout: Path, workflow: dict[str, object], cache: Path, timeout: float
         "DOCKER_HOST": docker_host,
         "ACT_DISABLE_VERSION_CHECK": "1",
     }
-    done = subprocess.run(
-        command, cwd=checkout, env=environ, timeout=timeout, check=False, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-    )  # fmt: skip
-    (cache / "act.log").write_text(done.stdout)
-    return Acted(done.returncode, done.stdout)
+    log = cache / "act.log"
+    with log.open("wb") as sink:
+        client = subprocess.Popen(
+            command, cwd=checkout, env=environ, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT
+        )
+        try:
+            code = client.wait(timeout)
+        except subprocess.TimeoutExpired:
+            client.kill()
+            client.wait(10)
+            raise AssertionError(f"not done after {timeout} s:\n{log.read_text(errors='replace')}") from None
+    return Acted(code, log.read_text(errors="replace"))

@@ -39,8 +39,8 @@ def repository(api: docker.APIClient, token: str) -> Iterator[str]:
     for container in api.containers(all=True, filters={"name": token}):
         api.remove_container(container["Id"], v=True, force=True)
     with contextlib.suppress(APIError):
-        # Its layers are those of the image under test: without them the next build would begin anew.
-        api.remove_image("act-dockeraction:latest", noprune=True)
+        # The layers that it shares with the image under test stay, and with them the builder's cache.
+        api.remove_image("act-dockeraction:latest")
     made = [*_volumes(api, token), cache_volume(name), *({"act-toolcache"} - before)]
     for volume in made:
         with contextlib.suppress(APIError):

@@ -28,6 +28,13 @@ def test_whatever_is_no_pass_gets_an_error(kind):
     assert of(runs.ALL[kind]())[0].level == "error"
 
 
+def test_a_run_of_nothing_that_was_allowed_is_no_error():
+    refused = report_json(runs.nothing())
+    allowed = annotate({**refused, "exit_code": 0})
+    assert [annotation.level for annotation in allowed] == ["notice"]
+    assert {a.level for a in annotate({**report_json(runs.inconclusive()), "exit_code": 0})} == {"error"}
+
+
 def test_a_finding_of_five_iterations_is_told_once():
     report = runs.make(checks=(runs.broken(),), word="fail", code=1, counts={}, iterations=5)
     (told,) = [a for a in of(report) if a.title == "cleanroom: spans.count"]
