@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal, TypedDict
 
 from cleanroom.engine.ports import Inventory
 from cleanroom.engine.processes import processes_of
@@ -42,6 +42,16 @@ LOG_BYTES = 256 * 1024
 REMOVALS = 2
 """How often a teardown is tried: an engine that failed once may have been busy, one that fails twice is broken."""
 DRAIN_TIMEOUT = Duration(10 * 10**9)
+
+
+class _Before(TypedDict):
+    """What was seen of a service before it was stopped: fields of its record."""
+
+    ended_early: str
+    restarts: int
+
+
+_UNSEEN: Final[_Before] = {"ended_early": "", "restarts": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +218,7 @@ class Environment:
     def _stop(self, parent: OpenSpan, troubles: list[Trouble]) -> tuple[ServiceRecord, ...]:
         suite = self._plan.suite
         running = {n: (suite.service(n), s.container) for n, s in self._started.items()}
+        before = self._before_stop(troubles)
         ended = {s.service: s for s in stop_services(self._stage(), self._plan.start_order, running)}
         records = []
         for name, started in sorted(self._started.items()):
@@ -229,9 +240,20 @@ class Environment:
                     name=name, image=started.image, address=started.address, container=started.container,
                     hostname=suite.service(name).hostname or name, ready_ms=started.ready_ms,
                     exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, log=log, log_truncated=cut,
+                    **before.get(name, _UNSEEN),
                 )
             )  # fmt: skip
         return (*records, *self._unready())
+
+    def _before_stop(self, troubles: list[Trouble]) -> Mapping[str, _Before]:
+        """Look at all services before the first is stopped: the end of one must not look like that of another."""
+        found: dict[str, _Before] = {}
+        for name, started in self._started.items():
+            with _recorded(troubles):
+                state = self._ports.engine.inspect(started.container)
+                status = "" if state.status == "running" else state.status
+                found[name] = {"ended_early": status, "restarts": state.restart_count}
+        return found
 
     def _log(self, container: str) -> tuple[str, bool]:
         try:

@@ -95,6 +95,10 @@ class ServiceRecord:
     ready_ms: float = 0.0
     exit_code: int | None = None
     oom_killed: bool = False
+    ended_early: str = ""
+    """What the container was before anybody asked it to stop, e.g. `exited` or `restarting`; empty: it ran."""
+    restarts: int = 0
+    """How often a restart policy had brought it back by then."""
     log: str = ""
     """The end of its output, bounded and safe to print."""
     log_truncated: bool = False

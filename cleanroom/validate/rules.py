@@ -54,6 +54,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "telemetry.decode": "everything that the services sent could be decoded",
         "telemetry.late": "nothing arrived after the environment was closed",
         "network.egress": "attempts to get out, where the spec says nothing of egress (a warning)",
+        "service.ended": "every service ran until it was stopped, unless the spec says that it ends or is killed",
         "cleanup.left": "teardown left nothing behind",
         "run.incomplete": "every planned iteration and scenario ran",
     }
@@ -61,5 +62,13 @@ RULES: Mapping[str, str] = MappingProxyType(
 
 # Judged of every scenario whatever its spec says: alone they are no evidence that the system works.
 ALWAYS: frozenset[str] = frozenset(
-    {"telemetry.forged", "telemetry.decode", "telemetry.late", "network.egress", "cleanup.left", "run.incomplete"}
+    {
+        "telemetry.forged",
+        "telemetry.decode",
+        "telemetry.late",
+        "network.egress",
+        "service.ended",
+        "cleanup.left",
+        "run.incomplete",
+    }
 )

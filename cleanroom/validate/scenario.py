@@ -19,6 +19,7 @@ from cleanroom.validate.scene import Scene
 from cleanroom.validate.spans import judge_spans
 from cleanroom.validate.status import judge_status
 from cleanroom.validate.steps import judge_steps
+from cleanroom.validate.survival import judge_survival
 from cleanroom.validate.verdict import is_broken, is_open
 
 
@@ -45,6 +46,7 @@ def judge_scenario(plan: Plan, scenario: Scenario, scene: Scene) -> ScenarioVerd
     wanted = scenario.expect.outcome.outcome if scenario.expect and scenario.expect.outcome else ""
     ending = judge_ending(record, (*steps, *faults, *stated), wanted)
     found = (*steps, *faults, *stated, *ending, *judge_arrival(scene, scenario, record))
+    found = (*found, judge_survival(plan, scenario, record))
     checks = tuple(_with_leave(check, scenario.allow_inconclusive) for check in found)
     return ScenarioVerdict(name=scenario.name, outcome=_outcome(record, checks, wanted), checks=checks)
 

@@ -15,7 +15,7 @@ from cleanroom.spec.scenario import HealAction, InjectAction, Step
 from tests.fakes import FakeEngine, FakeNetwork, FakeTelemetry, World, result
 from tests.unit.run.worlds import behaving, exec_step, latency, order, pause, shop
 
-CALLS = 28
+CALLS = 30
 """Calls of the engine in one iteration of `shop`, as the first test measures them."""
 
 

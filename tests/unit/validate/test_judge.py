@@ -69,6 +69,7 @@ def test_the_order_of_checks_is_that_of_the_spec_language():
         "telemetry arrived in time",
         "network egress",
         "cleanup",
+        "services stayed up",
     ]
 
 
@@ -361,7 +362,7 @@ def test_a_session_that_holds_is_a_pass_and_counts_each_check_once():
     verdict = judge_session(session(five(*[SERVED] * 5)))
 
     assert (verdict.verdict, verdict.exit_code) == ("pass", ExitCode.PASS)
-    assert verdict.counts == {"passed": 9, "failed": 0, "inconclusive": 0}
+    assert verdict.counts == {"passed": 10, "failed": 0, "inconclusive": 0}
     assert verdict.digest == verdict.suites[0].digest
 
 
