@@ -207,7 +207,15 @@ class Chaos:
                 self._later(occurrence, moment.offset.seconds)
 
     def after_step(self, name: str) -> None:
-        """Inject the faults that come after this step."""
+        """Give up the faults that were due during this step and did not come to it; inject those that come after it.
+
+        What was to be the first strike during a step is not made up for in another: it would be evidence of nothing.
+        """
+        for occurrence in self._occurrences:
+            moment = occurrence.event.moment
+            during = isinstance(moment, AtStep) and (moment.moment, moment.step) == ("during", name)
+            if during and occurrence.event.occurrence == 0 and not occurrence.begun:
+                occurrence.forego()
         self._strike("after", name)
 
     def inject(self, fault: str) -> bool:
@@ -243,7 +251,7 @@ class Chaos:
         for occurrence in reversed(self._started()):
             occurrence.revert()
         return tuple(
-            replace(o.record, reason="never came to pass: the steps, or the one it lasts until, came before its moment")
+            replace(o.record, reason=_missed(o.event))
             if o.event.drawn and not o.begun
             else o.record
             for o in self._occurrences
@@ -291,6 +299,12 @@ class Chaos:
     def _started(self) -> list[Occurrence]:
         with self._lock:
             return list(self._order)
+
+
+def _missed(event: FaultEvent) -> str:
+    if isinstance(event.moment, AtStep) and event.moment.moment == "during":
+        return f"never came to pass: step {event.moment.step!r} did not last for {event.moment.offset}"
+    return "never came to pass: the steps, or the one it lasts until, came before its moment"
 
 
 def _plain(value: object) -> bool | int | float | str:

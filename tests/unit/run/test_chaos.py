@@ -267,6 +267,19 @@ def test_an_offset_strikes_while_the_step_runs(moment):
     assert (record.injected, record.reverted) == (True, True)
 
 
+def test_what_a_step_was_too_short_for_is_not_made_up_for_in_another():
+    stand = Stand((latency(moment=AtStep(moment="during", step="place", offset=Duration(50 * MS))),))
+    stand.chaos.before_step("place")
+    stand.chaos.after_step("place")
+    stand.chaos.before_step("look")
+    for thread in stand.chaos._threads:
+        thread.join()
+    (record,) = stand.chaos.finish()
+    assert stand.story == []
+    assert record.reason == "never came to pass: step 'place' did not last for 50ms"
+    assert outcome_of((), (record,), order(chaos=stand.faults)) == "inconclusive"
+
+
 def test_a_moment_that_never_comes_is_inconclusive_and_does_not_hold_up_the_end():
     stand = Stand((latency(moment=AtOffset(offset=Duration(3600 * 10**9))),))
     stand.chaos.begin()
