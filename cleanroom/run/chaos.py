@@ -251,9 +251,7 @@ class Chaos:
         for occurrence in reversed(self._started()):
             occurrence.revert()
         return tuple(
-            replace(o.record, reason=_missed(o.event))
-            if o.event.drawn and not o.begun
-            else o.record
+            replace(o.record, reason=_missed(o.event)) if o.event.drawn and not o.begun else o.record
             for o in self._occurrences
         )
 
