@@ -155,7 +155,14 @@ class CellRun:
                 f"the cell is privileged: with the explicit capabilities it could not start ({err.message})"
             )
             self._remove(engine, spec)
-        return self._start(engine, replace(spec, privilege="privileged"))
+            first = err
+        try:
+            return self._start(engine, replace(spec, privilege="privileged"))
+        except (EngineRefusalError, CapabilityError) as second:
+            raise EngineError(
+                f"no cell could be started: with explicit capabilities {first.message}; privileged {second.message}",
+                remedy="`cleanroom doctor` says what this machine can do; on Linux with root, --engine own needs no cell",
+            ) from first
 
     def _start(self, engine: RawEngine, spec: cell.CellSpec) -> _Cell:
         spec, container = self._create(engine, spec)

@@ -160,7 +160,12 @@ def _notes(result: LaunchResult) -> tuple[str, ...]:
 
 
 def _failed(options: RunOptions, loaded: Loaded | None, err: CleanroomError, started: int) -> RunOutcome:
-    trouble = Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy)
+    problems = err.problems if isinstance(err, InvalidSpecsError) else ()
+    # Each problem is reported at its own place; as trouble they would all be told a second time, without one.
+    files = len({problem.at.file for problem in problems})
+    summed = f"{len(problems)} problem{'s'[: len(problems) > 1]} in {files} spec{'s'[: files > 1]}: nothing was started"
+    message = summed if problems else err.message
+    trouble = Trouble(exit_code=int(err.exit_code), message=message, remedy=err.remedy)
     session = SessionRecord(trouble=trouble, interrupted=err.exit_code is ExitCode.INTERRUPTED)
     seed = loaded.plans[0].seed if loaded is not None and loaded.plans else options.seed
     report = RunReport(
@@ -171,7 +176,7 @@ def _failed(options: RunOptions, loaded: Loaded | None, err: CleanroomError, sta
         started_ns=started,
         ended_ns=SystemClock().now_ns(),
         secrets=options.secrets,
-        problems=err.problems if isinstance(err, InvalidSpecsError) else (),
+        problems=problems,
     )
     try:
         write_report(report, Path(options.out))
