@@ -161,7 +161,7 @@ class CellRun:
         except (EngineRefusalError, CapabilityError) as second:
             raise EngineError(
                 f"no cell could be started: with explicit capabilities {first.message}; privileged {second.message}",
-                remedy="`cleanroom doctor` says what this machine can do; on Linux with root, --engine own needs no cell",
+                remedy="`cleanroom doctor` says what this machine can do; with root, --engine own needs no cell",
             ) from first
 
     def _start(self, engine: RawEngine, spec: cell.CellSpec) -> _Cell:

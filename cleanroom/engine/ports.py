@@ -139,7 +139,7 @@ class Inventory:
 
 
 class Engine(Protocol):
-    """One Docker engine; every method raises `EngineError` with the engine's own words and may be called by any thread."""
+    """One Docker engine; methods raise `EngineError` with the engine's own words and may be called by any thread."""
 
     def version(self) -> str:
         """Return the engine's version, e.g. `26.1.5`."""
