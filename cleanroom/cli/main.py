@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from cleanroom import __version__
 from cleanroom.cli import cache, doctor, plan, run, validate
 from cleanroom.errors import CleanroomError, ExitCode
+from cleanroom.text import relay
 
 DESCRIPTION = """\
 Proves that a system of containers behaves, recovers and repeats: starts the services of *.cleanroom.yaml specs in a
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return call(arguments)
     except CleanroomError as err:
-        sys.stderr.write(f"cleanroom: {err}\n")
+        sys.stderr.write(relay(f"cleanroom: {err}\n"))
         return int(err.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)

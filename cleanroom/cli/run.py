@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cleanroom.cli.selection import add_selection, options_of
 from cleanroom.errors import UsageError
+from cleanroom.text import relay
 
 if TYPE_CHECKING:
     from cleanroom.engine.conversation import Interrupt
@@ -80,7 +81,8 @@ def _obey_signals(interrupt: Interrupt) -> None:
 
 def _tell(outcome: RunOutcome) -> None:
     for note in outcome.notes:
-        sys.stdout.write(f"note: {note}\n")
+        sys.stdout.write(relay(f"note: {note}\n"))
     if outcome.message:
-        sys.stderr.write(f"cleanroom: {outcome.message}\n")
+        # It may quote a spec or a service.
+        sys.stderr.write(relay(f"cleanroom: {outcome.message}\n"))
     sys.stdout.write(f"reports: {outcome.out}\n")
