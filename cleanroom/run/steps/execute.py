@@ -14,6 +14,8 @@ from cleanroom.text import clean
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _KILLED = 137
+_REFUSED = b"OCI runtime exec failed"
+_MISSING = (b"executable file not found", b"no such file or directory")
 
 
 def run_exec(
@@ -46,7 +48,7 @@ def _of_result(engine: Engine, container: str, result: ExecResult) -> ActionResu
         )
     elif result.exit_code is None or result.exit_code == _KILLED:
         kind, message = _why_killed(engine, container)
-    elif result.exit_code == _NOT_FOUND:
+    elif result.exit_code == _NOT_FOUND or (result.exit_code == _NOT_EXECUTABLE and _is_missing(result)):
         kind, message = "not_found", "the command was not found"
     elif result.exit_code == _NOT_EXECUTABLE:
         kind, message = "permission_denied", "the command could not be executed"
@@ -62,6 +64,12 @@ def _of_result(engine: Engine, container: str, result: ExecResult) -> ActionResu
         killed=result.killed,
         duration_ns=result.duration_ns,
     )
+
+
+def _is_missing(result: ExecResult) -> bool:
+    """Whether the engine says that there is no such program: to some of its versions that is 126 as well."""
+    said = (result.stdout + result.stderr).lstrip()
+    return said.startswith(_REFUSED) and any(words in said for words in _MISSING)
 
 
 def _cut(result: ExecResult) -> tuple[str, ...]:

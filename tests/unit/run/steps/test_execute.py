@@ -54,6 +54,19 @@ def test_exit_codes(code, kind):
     assert (got.exit_code, got.error_type) == (code, kind)
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (b'OCI runtime exec failed: ... exec: "x": executable file not found in $PATH: unknown', "not_found"),
+        (b"OCI runtime exec failed: ... stat /x: no such file or directory: unknown", "not_found"),
+        (b'OCI runtime exec failed: ... exec: "/x": permission denied: unknown', "permission_denied"),
+        (b"sh: x: no such file or directory", "permission_denied"),
+    ],
+)
+def test_an_engine_s_126_for_a_missing_program_is_told_from_one_that_may_not_run(words, kind):
+    assert ending(126, stdout=words).error_type == kind
+
+
 def test_a_timeout_outranks_the_exit_code_that_it_caused():
     got = ending(143, timed_out=True)
     assert (got.error_type, got.killed) == ("timeout", False)
