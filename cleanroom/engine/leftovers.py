@@ -15,6 +15,7 @@ from cleanroom.engine.prepare import CGROUPS
 
 _ATTEMPTS = 40
 _PAUSE = 0.05
+_NET = Path("/sys/class/net")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +74,15 @@ def remove(traces: HostTraces) -> tuple[str, ...]:
 
 
 def _links(traces: HostTraces) -> tuple[str, ...]:
-    names = (entry.name for entry in Path("/sys/class/net").iterdir())
-    return tuple(sorted(name for name in names if name.startswith(traces.link_prefix) or name == traces.engine_bridge))
+    """Return the run's bridges, and before them what is plugged into them.
+
+    An engine that dies between making a cable and putting its other end into a container leaves both ends here, and
+    once the bridge is gone nobody can tell whose they are.
+    """
+    names = (entry.name for entry in _NET.iterdir())
+    bridges = sorted(name for name in names if name.startswith(traces.link_prefix) or name == traces.engine_bridge)
+    ports = {port.name for bridge in bridges for port in (_NET / bridge / "brif").glob("*")}
+    return (*sorted(ports), *bridges)
 
 
 def _tables(traces: HostTraces) -> tuple[tuple[str, str], ...]:
