@@ -14,7 +14,7 @@ Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json
 def canonical_bytes(value: Json) -> bytes:
     """Return the RFC 8785 bytes of `value`.
 
-    Raises `ValueError` for NaN, infinities, integers beyond 2**53 and lone surrogates: none of them has one canonical form.
+    Raises `ValueError` for NaN, infinities, integers beyond 2**53 and lone surrogates: none has one canonical form.
     """
     try:
         return rfc8785.dumps(value)
