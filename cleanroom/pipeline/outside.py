@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from cleanroom.engine.conversation import Interrupt
 from cleanroom.engine.launcher import LaunchOptions, LaunchResult, launch
 from cleanroom.engine.modes import choose_mode, gather_facts
 from cleanroom.errors import CleanroomError, EngineError, ExitCode, InterruptedRunError, UsageError
+from cleanroom.pipeline.folder import FolderError, check_apart, make_room
 from cleanroom.pipeline.inside import JOB, encode_job
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
@@ -25,9 +25,6 @@ from cleanroom.validate.judge import judge_session
 
 WORKER = ("-m", "cleanroom.cli.main", "worker")
 REPORT = "report.json"
-REPORT_PARTS = (
-    REPORT, "junit.xml", "summary.md", "digests.json", "cleanup.json", "SHA256SUMS", "journal", "traces", "logs",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +48,14 @@ def run_cleanroom(options: RunOptions, sink: Callable[[bytes], None], interrupt:
     started = SystemClock().now_ns()
     loaded: Loaded | None = None
     try:
-        _forget(Path(options.out))
+        make_room(Path(options.out), Path(options.root))
         loaded = load_plans(options)
+        check_apart(Path(options.out), Path(options.root), (plan.suite.file for plan in loaded.plans))
         if not loaded.plans:
             return _nothing(options, started)
         outcome = _launch(loaded, sink, interrupt)
+    except FolderError as err:
+        return RunOutcome(exit_code=int(err.exit_code), out=options.out, message=str(err))
     except CleanroomError as err:
         return _failed(options, loaded, err, started)
     if (Path(options.out) / REPORT).is_file():
@@ -118,20 +118,6 @@ def _launch(loaded: Loaded, sink: Callable[[bytes], None], interrupt: Interrupt)
         exit_code=_exit_code(result), out=options.out, seed=loaded.plans[0].seed, notes=_notes(result),
         launched=result,
     )  # fmt: skip
-
-
-def _forget(out: Path) -> None:
-    """Make room for this run's report: what an earlier one left must not be taken for part of it."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in REPORT_PARTS:
-            part = out / name
-            if part.is_dir() and not part.is_symlink():
-                shutil.rmtree(part)
-            else:
-                part.unlink(missing_ok=True)
-    except OSError as err:
-        raise UsageError(f"the report folder {out} cannot be prepared: {err.strerror or err}") from err
 
 
 def _report_inside(options: RunOptions) -> tuple[str, ...]:

@@ -134,7 +134,13 @@ def test_what_a_run_left_behind_is_trouble_whatever_its_verdict(tmp_path, monkey
 def test_the_report_of_an_earlier_run_is_no_part_of_this_one(tmp_path, monkeypatch):
     spec(tmp_path, "a.cleanroom.yaml", more="colour: red")
     out = tmp_path / "out"
-    for old in ("journal/session.json", "traces/x.jsonl", "logs/a.log", "report.json", "mine.txt"):
+    for old in (
+        "journal/session.json",
+        "traces/x.jsonl",
+        "logs/shop/iteration-1/order/a.log",
+        "report.json",
+        "mine.txt",
+    ):
         (out / old).parent.mkdir(parents=True, exist_ok=True)
         (out / old).write_text("old")
     run(tmp_path)
