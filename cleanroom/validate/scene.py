@@ -10,6 +10,7 @@ from types import MappingProxyType
 from cleanroom.errors import TelemetryError
 from cleanroom.plan.model import Plan
 from cleanroom.run.record import IterationRecord, ScenarioRecord
+from cleanroom.spec.service import Service
 from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.decode import decode_traces
 from cleanroom.trace.model import RESERVED_PREFIX, Origin, Span, Trace
@@ -124,8 +125,15 @@ def build_scenes(plan: Plan, iteration: IterationRecord) -> Scenes:
 
 
 def declared_services(plan: Plan) -> tuple[str, ...]:
-    """Return every `service.name` that the suite declares."""
-    return tuple(sorted({s.telemetry.service_name or s.name for s in plan.suite.services}))
+    """Return every `service.name` that the suite declares; a service's own `environment` has the last word."""
+    return tuple(sorted({_declared(service) for service in plan.suite.services}))
+
+
+def _declared(service: Service) -> str:
+    own = service.environment
+    attributes = dict(a.strip().split("=", 1) for a in own.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",") if "=" in a)
+    names = (own.get("OTEL_SERVICE_NAME"), attributes.get("service.name"), service.telemetry.service_name)
+    return next((name for name in names if name), service.name)
 
 
 def decode_service_spans(payloads: Iterable[Payload]) -> tuple[Span, ...]:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cleanroom.spec.service import Service, Telemetry
 from cleanroom.trace.model import Origin
-from cleanroom.validate.scene import build_scenes
+from cleanroom.validate.scene import build_scenes, declared_services
 from tests.unit.validate.builders import (
     SEC,
     bitten,
@@ -127,3 +128,13 @@ def test_a_forged_id_does_not_take_the_runners_place_as_a_parent():
     forged = scene(*runner_spans(), child, span(3, "innocent", start=1))
 
     assert forged.parent(child).name == "cleanroom.step:place"
+
+
+def test_a_service_is_declared_under_the_name_that_its_spans_will_have():
+    services = (
+        Service(name="plain"),
+        Service(name="a", telemetry=Telemetry(service_name="told")),
+        Service(name="b", telemetry=Telemetry(service_name="x"), environment={"OTEL_SERVICE_NAME": "own"}),
+        Service(name="c", environment={"OTEL_RESOURCE_ATTRIBUTES": "k=v, service.name=attr"}),
+    )
+    assert declared_services(plan(suite(services=services))) == ("attr", "own", "plain", "told")
