@@ -104,9 +104,8 @@ def render_console(report: RunReport, directory: str = "") -> str:
     for pair in report.pairs:
         lines += _suite(pair)
     for attempt in attempts(report)[:10]:
-        lines.append(
-            f"  egress   {one_line(f'{attempt.service} → {attempt.whereto}, {attempt.count} times ({attempt.via})')}"
-        )
+        said = f"{attempt.service} → {attempt.whereto}, {attempt.count} times ({attempt.via})"
+        lines.append(f"  egress   {one_line(f'{attempt.suite}: {said}')}")
     for problem in report.problems:
         lines.append(f"{problem.at} {problem.code} {one_line(problem.message, 500)}")
         lines += [f"    {line}" for line in clean(problem.excerpt).split("\n") if line]

@@ -89,7 +89,8 @@ def junit_suites(report: RunReport) -> tuple[JUnitSuite, ...]:
         outside.append(_verdict_case(report, "nothing was run: no spec matched"))
     elif report.verdict.verdict != "pass" and not bad:
         outside.append(_verdict_case(report, f"the run's verdict is {report.verdict.verdict}"))
-    return suites if not outside else (*suites, JUnitSuite(name="cleanroom", file="", cases=tuple(outside)))
+    whole = JUnitSuite(name="cleanroom", file="", start_ns=report.started_ns, cases=tuple(outside))
+    return (*suites, whole) if outside else suites
 
 
 def serialise(suites: Iterable[JUnitSuite]) -> str:

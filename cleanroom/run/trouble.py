@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 
 from cleanroom.errors import CleanroomError, ExitCode
@@ -9,6 +10,13 @@ from cleanroom.run.record import Trouble
 from cleanroom.spec.source import NOWHERE, Position
 
 _FRAMES = 6
+_PREFIX = re.compile(r"(\S[^\n:]*\.ya?ml):(\d+):(\d+): ")
+
+
+def position_in(message: str) -> Position:
+    """Return the position that a message begins with (`file:line:column: …`), so that it can be shown on that line."""
+    found = _PREFIX.match(message)
+    return Position(found[1], int(found[2]), int(found[3])) if found else NOWHERE
 
 
 def trouble_of(err: Exception, at: Position = NOWHERE) -> Trouble:
@@ -17,7 +25,8 @@ def trouble_of(err: Exception, at: Position = NOWHERE) -> Trouble:
     A defect must end in a report and a clean engine like everything else: the promise is not kept by a traceback.
     """
     if isinstance(err, CleanroomError):
-        return Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy, at=at)
+        place = at if at.line else position_in(err.message)
+        return Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy, at=place)
     frames = traceback.extract_tb(err.__traceback__)[-_FRAMES:]
     where = "\n".join(f"  {f.filename.rpartition('cleanroom/')[2]}:{f.lineno} in {f.name}" for f in frames)
     return Trouble(
