@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cleanroom.engine.ports import Engine, ExecResult, ExecSpec
+from cleanroom.engine.ports import ContainerState, Engine, ExecResult, ExecSpec
 from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
 from cleanroom.run.steps.result import ActionResult
@@ -14,6 +14,7 @@ from cleanroom.text import clean
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _KILLED = 137
+_NEWS = Duration(5 * 10**8)
 _REFUSED = b"OCI runtime exec failed"
 _MISSING = (b"executable file not found", b"no such file or directory")
 
@@ -80,9 +81,17 @@ def _cut(result: ExecResult) -> tuple[str, ...]:
     return tuple(name for name, data in (("stdout", result.stdout), ("stderr", result.stderr)) if len(data) == most)
 
 
+def _settled(engine: Engine, container: str) -> ContainerState:
+    """Return the container's state; the engine may hear of the end of a command before that of its container."""
+    state = engine.inspect(container)
+    if state.status == "running" and engine.wait(container, _NEWS) is not None:
+        return engine.inspect(container)
+    return state
+
+
 def _why_killed(engine: Engine, container: str) -> tuple[str, str]:
     try:
-        state = engine.inspect(container)
+        state = _settled(engine, container)
     except EngineError as err:
         return "engine", f"the command was killed, and the engine does not say by whom: {err.message}"
     if state.oom_killed:
@@ -94,7 +103,7 @@ def _why_killed(engine: Engine, container: str) -> tuple[str, str]:
 
 def _container_gone(engine: Engine, container: str, err: EngineError) -> ActionResult:
     try:
-        state = engine.inspect(container)
+        state = _settled(engine, container)
     except EngineError:
         return ActionResult(error_type="engine", message=err.message)
     if state.status in ("exited", "dead", "restarting"):

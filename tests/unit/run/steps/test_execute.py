@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cleanroom.engine.ports import ContainerSpec
+from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
 from cleanroom.run.steps.execute import run_exec
 from cleanroom.spec.scenario import ExecAction
@@ -91,6 +92,24 @@ def test_who_killed_a_command_is_asked_of_the_engine(code, state, kind):
         for name, value in state.items():
             setattr(engine.containers["c"], name, value)
         return result(code)
+
+    engine.answer = answer
+    assert run(engine).error_type == kind
+
+
+@pytest.mark.parametrize(("refused", "kind"), [(False, "container_killed"), (True, "not_started")])
+def test_an_engine_that_hears_of_the_command_first_is_given_time_to_hear_of_its_container(refused, kind):
+    class Late(FakeEngine):
+        def wait(self, container, timeout):
+            self.containers["c"].status = "exited"
+            return super().wait(container, timeout)
+
+    engine = Late(containers=world().containers)
+
+    def answer(*_):
+        if refused:
+            raise EngineError("no such process")
+        return result(137)
 
     engine.answer = answer
     assert run(engine).error_type == kind
