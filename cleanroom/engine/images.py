@@ -14,6 +14,7 @@ from cleanroom.engine.control import SeedReply
 from cleanroom.engine.dockerfile import base_images
 from cleanroom.engine.ports import BuildSpec, Engine
 from cleanroom.engine.ready import prefix
+from cleanroom.engine.wire import remedy_for
 from cleanroom.errors import EngineError
 from cleanroom.spec.source import NOWHERE, Position
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 BUILD_REPOSITORY: Final = "cleanroom-build"
 _PULLS: Final = 3
+_FULL: Final = "no space left on device"
 _KEY_LENGTH: Final = 16
 
 
@@ -123,9 +125,13 @@ def prepare_images(engine: ImageEngine, needs: Sequence[ImageNeed], how: Prepara
     with ThreadPoolExecutor(max_workers=_PULLS) as pool:
         failures = [words for words in pool.map(lambda need: _pull(engine, need, how, refused), missing) if words]
     if failures:
+        words = "\n".join(failures)
         raise EngineError(
-            "\n".join(failures),
-            remedy="build or load the image into the Docker engine beforehand, correct its name in the spec, or give "
+            words,
+            # A full disk shows itself in whichever way was tried first; nothing else that is said then matters.
+            remedy=remedy_for(_FULL)
+            if _FULL in words.lower()
+            else "build or load the image into the Docker engine beforehand, correct its name in the spec, or give "
             "credentials with the input registry-auth",
         )
     ready = {need.key: need.reference for need in named}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Mapping
@@ -12,9 +13,10 @@ from typing import Literal, TypeAlias, cast
 from cleanroom.canonical import Json
 from cleanroom.clock import Clock, Deadline
 from cleanroom.engine.ports import ContainerState
-from cleanroom.errors import CapabilityError, CleanroomError
+from cleanroom.errors import CapabilityError, CleanroomError, NetworkError
 from cleanroom.faults.base import Container, Evidence, FaultContext, Recovery
 from cleanroom.faults.victim import send_signal, visible_pid
+from cleanroom.network.bridge import forget_neighbour
 from cleanroom.plan.model import FaultEvent
 
 DEATH_TIMEOUT = 10.0
@@ -113,6 +115,9 @@ class Kill:
                 seen = self._clock.monotonic()
                 # The engine's own word, which is older than our look; never older than the signal.
                 victim.died = max(victim.struck, min(seen, seen - _age(state.finished_at, self._clock.now_ns())))
+                # Nothing of the fault hangs on it: where the bridge is not ours to change, requests just wait longer.
+                with contextlib.suppress(NetworkError):
+                    forget_neighbour(self._context.slot, victim.container.address)
                 return state
             if deadline.expired():
                 return state

@@ -127,6 +127,14 @@ def bridges_of(run_id: str) -> tuple[str, ...]:
     return tuple(sorted(link["ifname"] for link in links if link and link["ifname"].startswith(f"clr-{run_id}-")))
 
 
+def forget_neighbour(slot: Slot, address: str) -> None:
+    """Ask anew who has `address` on the slot's bridge: an answer from before its death is believed for up to a minute.
+
+    A connection to it then fails after the kernel's three questions (3 s), not after whatever patience the caller has.
+    """
+    run(("ip", "neigh", "flush", "to", address, "dev", slot.bridge))
+
+
 def remove_bridges(run_id: str) -> None:
     """Remove the run's interfaces; nothing happens when there are none."""
     for name in bridges_of(run_id):

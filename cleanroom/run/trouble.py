@@ -11,12 +11,7 @@ from cleanroom.spec.source import NOWHERE, Position
 
 _FRAMES = 6
 _PREFIX = re.compile(r"(\S[^\n:]*\.ya?ml):(\d+):(\d+): ")
-
-
-def position_in(message: str) -> Position:
-    """Return the position that a message begins with (`file:line:column: …`), so that it can be shown on that line."""
-    found = _PREFIX.match(message)
-    return Position(found[1], int(found[2]), int(found[3])) if found else NOWHERE
+"""What a message of the engine's layer begins with; a position cannot travel in an error of the foundation."""
 
 
 def trouble_of(err: Exception, at: Position = NOWHERE) -> Trouble:
@@ -25,8 +20,11 @@ def trouble_of(err: Exception, at: Position = NOWHERE) -> Trouble:
     A defect must end in a report and a clean engine like everything else: the promise is not kept by a traceback.
     """
     if isinstance(err, CleanroomError):
-        place = at if at.line else position_in(err.message)
-        return Trouble(exit_code=int(err.exit_code), message=err.message, remedy=err.remedy, at=place)
+        # The words know better than the caller; and where the position is a value they need not repeat it.
+        found = _PREFIX.match(err.message)
+        place = Position(found[1], int(found[2]), int(found[3])) if found else at
+        message = err.message[found.end() :] if found else err.message
+        return Trouble(exit_code=int(err.exit_code), message=message, remedy=err.remedy, at=place)
     frames = traceback.extract_tb(err.__traceback__)[-_FRAMES:]
     where = "\n".join(f"  {f.filename.rpartition('cleanroom/')[2]}:{f.lineno} in {f.name}" for f in frames)
     return Trouble(

@@ -160,7 +160,11 @@ def _missing_iterations(plan: Plan, judged: Sequence[JudgedIteration]) -> str:
 
 
 def _tell(troubles: Sequence[Trouble]) -> str:
-    return "\n".join(dict.fromkeys(t.message + (f"\n  what to do: {t.remedy}" if t.remedy else "") for t in troubles))
+    def words(trouble: Trouble) -> str:
+        where = f"{trouble.at}: " if trouble.at.line else ""
+        return f"{where}{trouble.message}" + (f"\n  what to do: {trouble.remedy}" if trouble.remedy else "")
+
+    return "\n".join(dict.fromkeys(words(trouble) for trouble in troubles))
 
 
 def _why_inconclusive(plan: Plan, judged: Sequence[JudgedIteration]) -> str:

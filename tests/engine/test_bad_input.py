@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,7 +134,7 @@ def assert_no_controls(data: bytes, where: str) -> None:
 def trouble(ran: Ran) -> str:
     """Everything that the report calls trouble."""
     document = ran.report
-    found = [entry["message"] for entry in document["trouble"]]
+    found = [f"{entry['file']}:{entry['line']}:{entry['column']}: {entry['message']}" for entry in document["trouble"]]
     return "\n".join(found + [suite["trouble"] for suite in document["suites"]])
 
 
@@ -269,3 +270,26 @@ def test_the_summary_has_no_markup_of_a_service(hostile: Ran):
     assert "### Findings" in outside, "its own markup is still there"
     for markup in ("<", "![", "](", "**x**", "| `y`", "@everyone"):
         assert markup not in outside, markup
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A state folder on a file system that cannot hold the image."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", str(folder)], check=True)
+    yield folder / "state"
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_is_told_with_what_to_do(full_disk: Path, tmp_path: Path, docker_host: str):
+    root = tmp_path / "root"
+    root.mkdir()
+    write(root, "full", SPEC.replace("NAME", "full").replace("SERVICE", f'    image: "{IMAGE}"'))
+    options = ("--engine", "own", "--state-dir", str(full_disk), "--image-cache", "off")
+    ran = run(root, tmp_path / "out", docker_host, "full.cleanroom.yaml", *options)
+    assert ran.code == 4, ran.said
+    (found,) = ran.report["trouble"]
+    assert "no space left" in found["message"]
+    assert "free disk space" in found["remedy"]
+    assert (found["file"], found["line"]) == ("full.cleanroom.yaml", line_of(root / "full.cleanroom.yaml", "  box:"))

@@ -11,13 +11,15 @@ def test_an_error_of_ours_keeps_its_code_its_words_and_its_place():
     trouble = trouble_of(EngineError("specs/a.cleanroom.yaml:4:3: image x is missing", remedy="build it"))
     assert trouble.exit_code == ExitCode.ENGINE
     assert trouble.at == Position("specs/a.cleanroom.yaml", 4, 3)
+    assert trouble.message == "image x is missing"
     assert trouble.remedy == "build it"
     assert trouble_of(TelemetryError("at 10:15:20: gone")).at == NOWHERE
 
 
-def test_a_place_that_is_given_counts_more_than_the_words():
+def test_the_place_in_the_words_is_nearer_than_the_one_that_is_given():
     given = Position("b.cleanroom.yaml", 9, 1)
-    assert trouble_of(EngineError("a.cleanroom.yaml:4:3: no"), given).at == given
+    assert trouble_of(EngineError("a.cleanroom.yaml:4:3: no"), given).at == Position("a.cleanroom.yaml", 4, 3)
+    assert trouble_of(EngineError("no"), given).at == given
 
 
 def test_a_defect_is_engine_trouble_and_says_where_it_came_from():
