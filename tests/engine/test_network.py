@@ -18,6 +18,7 @@ import pytest
 from dnslib import DNSRecord
 
 from cleanroom.errors import NetworkError
+from cleanroom.network.bridge import forget_neighbour
 from cleanroom.network.guest import Guest, NamespaceProbe, attach, blank_namespace
 from cleanroom.network.measure import icmp_rtt, tcp_rtt
 from cleanroom.network.namespace import in_namespace, namespace_of_pid
@@ -138,6 +139,20 @@ def network_open(cell: Cell, network: Session, names: dict[str, str]) -> None:
 
 def drops_of(cell: Cell, network: Session) -> tuple[Drop, ...]:
     return cell.do(lambda: network.drops(0))
+
+
+def test_a_neighbour_that_died_can_be_forgotten(cell):
+    slot = cell.network().slots()[0]
+    cell.attach(slot)
+    assert cell.do(lambda: icmp_rtt(None, slot.address(10), 1, SECOND)).samples
+    assert "lladdr" in cell.run("ip", "neigh", "show", "to", slot.address(10), "dev", slot.bridge)
+
+    cell.do(lambda: forget_neighbour(slot, slot.address(10)))
+
+    assert "lladdr" not in cell.run("ip", "neigh", "show", "to", slot.address(10), "dev", slot.bridge)
+    assert cell.do(lambda: icmp_rtt(None, slot.address(10), 1, SECOND)).samples
+    with pytest.raises(NetworkError):
+        cell.do(lambda: forget_neighbour(Slot(index=9, bridge="clr-none", subnet="", gateway=""), "10.0.0.1"))
 
 
 def test_otlp_and_dns_reach_the_own_gateway_and_nothing_else_does(cell):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cleanroom.engine.ports import ContainerState
-from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.errors import CapabilityError, EngineError, NetworkError
 from cleanroom.faults import container
 from cleanroom.faults.container import Kill, open_kill
 from tests.unit.faults.scenes import Engine, Time, context, kill
@@ -30,6 +30,14 @@ def signals(engine, monkeypatch) -> list[tuple[str, signal.Signals]]:
     monkeypatch.setattr(container, "send_signal", send)
     monkeypatch.setattr(container, "visible_pid", lambda state: state.pid)
     return sent
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch) -> list[str]:
+    """Addresses that our side of the bridge was made to forget."""
+    addresses: list[str] = []
+    monkeypatch.setattr(container, "forget_neighbour", lambda _slot, address: addresses.append(address))
+    return addresses
 
 
 def life(fault: Kill) -> tuple[bool, str]:
@@ -55,6 +63,17 @@ def test_every_target_is_killed_proven_dead_and_started_again(engine):
     recovery = fault.recovery()
     assert recovery is not None
     assert (recovery.strategy, recovery.success) == ("start", True)
+
+
+def test_whoever_asks_for_the_dead_is_not_sent_to_where_they_were(engine, forgotten, monkeypatch):
+    life(open_kill(kill("db"), context(engine)))
+    assert forgotten == ["10.0.0.11"]
+
+    def refuse(*_: object) -> None:
+        raise NetworkError("not ours")
+
+    monkeypatch.setattr(container, "forget_neighbour", refuse)
+    assert life(open_kill(kill("db"), context(engine))) == (True, "")
 
 
 @pytest.mark.parametrize("status", ["running", "paused"])
