@@ -167,6 +167,15 @@ drop_rules() {
     done
 }
 
+# unmount: dockerd leaves mounts of its own (a network namespace) when it ends; the folder could not be removed with them.
+unmount() {
+    local point
+    awk -v one="$ENGINE/" -v two="$SOCKETS/" 'index($5, one) == 1 || index($5, two) == 1 { print $5 }' \
+        /proc/self/mountinfo | sort --reverse | while read -r point; do
+        as_root umount --lazy "$point" </dev/null
+    done
+}
+
 install_client() {
     # Debian 12 has the client inside docker.io, Debian 13 in a package of its own.
     if apt-cache show docker-cli >/dev/null 2>&1; then apt_install docker-cli; else apt_install docker.io; fi
@@ -183,6 +192,7 @@ down() {
         gone "$pid" || die "the private engine (pid $pid) does not stop within 20 s; its log: $ENGINE/dockerd.log"
         say "==> Stopped the private Docker engine; its images stay in $ENGINE/data until make clean"
     fi
+    unmount
     if command -v ip >/dev/null && ip link show "$BRIDGE" >/dev/null 2>&1; then
         drop_rules
         as_root ip link delete "$BRIDGE"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from cleanroom.clock import SystemClock
 from cleanroom.engine.cell import CellFacts
 from cleanroom.engine.control import WorkerLink
 from cleanroom.errors import UsageError
+from cleanroom.pipeline.job import JOB, decode_job
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
 from cleanroom.pipeline.suites import Loaded, load_plans
@@ -22,19 +22,11 @@ from cleanroom.pipeline.worker import Inside, Worker
 from cleanroom.report.console import LiveConsole, PlainConsole, render_console
 from cleanroom.report.model import RunReport
 from cleanroom.report.write import write_report
-from cleanroom.run.codec import decode, encode
 from cleanroom.run.events import Listener, silent
 from cleanroom.run.record import SessionRecord
 from cleanroom.run.stop import Stop
 from cleanroom.run.trouble import trouble_of
 from cleanroom.validate.judge import judge_session
-
-JOB = "CLEANROOM_JOB"
-
-
-def encode_job(options: RunOptions) -> str:
-    """Return the options as the text that `run_inside` reads."""
-    return json.dumps(encode(options))
 
 
 def run_inside(environment: MutableMapping[str, str]) -> int:
@@ -43,10 +35,7 @@ def run_inside(environment: MutableMapping[str, str]) -> int:
     job = environment.pop(JOB, "")
     if facts is None or not job:
         raise UsageError("`cleanroom worker` is started by `cleanroom run`, inside a cell")
-    try:
-        asked = decode(json.loads(job), RunOptions)
-    except ValueError as err:
-        raise UsageError(f"the cell's job cannot be read: {err}", remedy="use the same version on both sides") from err
+    asked = decode_job(job)
     options = replace(asked, root=facts.workspace, out=facts.report)
     stop = Stop()
     _obey_signals(stop)

@@ -14,7 +14,7 @@ from cleanroom.engine.launcher import LaunchOptions, LaunchResult, launch
 from cleanroom.engine.modes import choose_mode, gather_facts
 from cleanroom.errors import CleanroomError, EngineError, ExitCode, InterruptedRunError, UsageError
 from cleanroom.pipeline.folder import FolderError, check_apart, make_room
-from cleanroom.pipeline.inside import JOB, encode_job
+from cleanroom.pipeline.job import JOB, encode_job
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
 from cleanroom.pipeline.suites import InvalidSpecsError, Loaded, load_plans

@@ -8,7 +8,8 @@ import pytest
 
 from cleanroom.errors import EngineError, UsageError
 from cleanroom.pipeline import inside
-from cleanroom.pipeline.inside import JOB, encode_job, run_inside
+from cleanroom.pipeline.inside import run_inside
+from cleanroom.pipeline.job import JOB, encode_job
 from cleanroom.run.record import SessionRecord, SuiteRecord
 from tests.unit.pipeline.specs import options, spec
 from tests.unit.validate.builders import session

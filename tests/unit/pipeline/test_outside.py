@@ -11,7 +11,7 @@ from cleanroom.engine.launcher import LaunchOptions, LaunchResult
 from cleanroom.engine.modes import Facts
 from cleanroom.errors import CapabilityError, EngineError, ExitCode, UsageError
 from cleanroom.pipeline import outside
-from cleanroom.pipeline.inside import JOB
+from cleanroom.pipeline.job import JOB
 from cleanroom.pipeline.outside import RunOutcome, read_report, run_cleanroom
 from tests.unit.pipeline.specs import options, spec
 
