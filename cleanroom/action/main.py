@@ -118,7 +118,6 @@ def options_of(inputs: ActionInputs) -> RunOptions:
             auth.registry: {"username": auth.username, "password": auth.password} for auth in inputs.registry_auth
         },
         secrets=inputs.secrets,
-        fail_on=tuple(sorted(inputs.fail_on)),
         fail_on_empty=inputs.fail_on_empty,
         progress="plain",
         owner=owner_of(inputs.workspace),

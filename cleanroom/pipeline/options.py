@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 EngineMode: TypeAlias = Literal["auto", "cell", "own", "host"]
-FailOn: TypeAlias = Literal["failure", "inconclusive", "nondeterminism"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,6 @@ class RunOptions:
     """Registry → credentials, for pulls and nothing else."""
     secrets: tuple[str, ...] = ()
     """Texts that are masked wherever they would be written."""
-    fail_on: tuple[FailOn, ...] = ("failure", "inconclusive", "nondeterminism")
     fail_on_empty: bool = True
     keep: bool = False
     progress: Literal["live", "plain", "quiet"] = "plain"

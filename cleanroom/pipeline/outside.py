@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -169,12 +168,3 @@ def _failed(options: RunOptions, loaded: Loaded | None, err: CleanroomError, sta
     except CleanroomError as second:
         return RunOutcome(exit_code=int(err.exit_code), out=options.out, seed=seed, message=f"{err}\n{second}")
     return RunOutcome(exit_code=int(err.exit_code), out=options.out, seed=seed, message=str(err))
-
-
-def read_report(out: str) -> dict[str, object]:
-    """Return the report that a run wrote into `out`; raises `UsageError` when there is none."""
-    try:
-        found: dict[str, object] = json.loads((Path(out) / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        raise UsageError(f"{out}: no readable report: {err}") from err
-    return found

@@ -24,9 +24,11 @@ def test_values_are_added_to_what_is_there(tmp_path):
     assert read_file_command(file.read_text()) == {"first": "1", "second": "2"}
 
 
-def test_without_a_file_nothing_is_written():
+def test_without_a_file_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     append_values("", {"a": "b"})
     append_summary("", "page", "short")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_is_none_is_a_defect(tmp_path):

@@ -12,11 +12,15 @@ from cleanroom.engine.modes import Facts
 from cleanroom.errors import CapabilityError, EngineError, ExitCode, UsageError
 from cleanroom.pipeline import outside
 from cleanroom.pipeline.job import JOB
-from cleanroom.pipeline.outside import RunOutcome, read_report, run_cleanroom
+from cleanroom.pipeline.outside import RunOutcome, run_cleanroom
 from tests.unit.pipeline.specs import options, spec
 
 FILES = {"report.json", "junit.xml", "summary.md", "digests.json", "cleanup.json", "SHA256SUMS"}
 ENGINE = Facts(in_cell=False, engine_trouble="", linux=True, root=False, dockerd=False, unshare=False)
+
+
+def read_report(out: str) -> Any:
+    return json.loads((Path(out) / "report.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(autouse=True)
@@ -194,11 +198,3 @@ def test_secrets_are_in_no_file_of_a_report(tmp_path, monkeypatch):
     launching(monkeypatch, error=EngineError("login with hunter22 failed"))
     outcome = run(tmp_path, secrets=("hunter22",), variables={"t": "hunter22"})
     assert not [p for p in Path(outcome.out).rglob("*") if p.is_file() and b"hunter22" in p.read_bytes()]
-
-
-@pytest.mark.parametrize("content", [None, "", "{"])
-def test_a_report_that_cannot_be_read_is_a_usage_error(content, tmp_path):
-    if content is not None:
-        (tmp_path / "report.json").write_text(content)
-    with pytest.raises(UsageError, match="no readable report"):
-        read_report(str(tmp_path))

@@ -31,7 +31,7 @@ def test_the_schema_is_a_schema_and_refuses_what_is_not_in_it():
 
 @pytest.mark.parametrize("kind", runs.ALL)
 def test_every_kind_of_run_obeys_the_schema(kind):
-    VALIDATOR.validate(strict(render_json(runs.ALL[kind]())))
+    assert [error.message for error in VALIDATOR.iter_errors(strict(render_json(runs.ALL[kind]())))] == []
 
 
 def test_findings_stand_with_their_iteration_and_position():

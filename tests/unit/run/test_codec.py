@@ -159,7 +159,7 @@ def test_the_job_of_a_cell_comes_back():
     options = RunOptions(
         specs=("a", "b"), root="/w", out="/o", tags=("x",), iterations=3, seed=2**40, variables={"a": "1"},
         registry_auth={"r.example": {"username": "u", "password": "p"}}, secrets=("p",), owner=(1000, 1001),
-        fail_on=("failure",), keep=True,
+        fail_on_empty=False, keep=True,
     )  # fmt: skip
     assert there_and_back(options, RunOptions) == options
 
