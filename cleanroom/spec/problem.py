@@ -38,12 +38,27 @@ class ProblemLog:
     file: str
     lines: Sequence[str] = ()
     found: dict[tuple[str, Position, str], Problem] = field(default_factory=dict)
+    deferred: dict[tuple[Position, str], Problem] = field(default_factory=dict)
+    """What `run` cannot carry out yet: no defect of the spec."""
 
     def report(self, code: str, at: Position, message: str, **details: str) -> None:
         """Add a problem; `details` are the fields expected, got and suggestion of Problem."""
         if len(self.found) < MOST_PROBLEMS:
             problem = Problem(code=code, at=at, message=message, excerpt=self._excerpt(at), **details)
             self.found.setdefault((code, at, message), problem)
+
+    def defer(self, at: Position, message: str) -> None:
+        """Note that `run` must refuse this spec (code `not-available`), and where."""
+        suggestion = "take it out, or use a version that has it; validate and plan know it"
+        problem = Problem(
+            code="not-available", at=at, message=message, excerpt=self._excerpt(at), suggestion=suggestion
+        )  # fmt: skip
+        if len(self.deferred) < MOST_PROBLEMS:
+            self.deferred.setdefault((at, message), problem)
+
+    def unavailable(self) -> tuple[Problem, ...]:
+        """Return what `run` cannot carry out yet, in order of position."""
+        return tuple(sorted(self.deferred.values(), key=lambda problem: (problem.at, problem.message)))
 
     def sorted(self) -> tuple[Problem, ...]:
         """Return the problems in order of position."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from cleanroom.quantity import Duration
-from cleanroom.spec.source import NOWHERE, Position
+from cleanroom.spec.source import NOWHERE, Position, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,6 +83,10 @@ class Suite:
     expect: Expect | None = None
     determinism: Determinism = field(default_factory=Determinism)
     otel: Otel = field(default_factory=Otel)
+    instance: Mapping[str, bool | int | float | str] = field(default_factory=lambda: MappingProxyType({}))
+    """The combination of `matrix` that this suite is, in the order of the file; empty without a matrix."""
+    unavailable: tuple[Problem, ...] = field(default=(), compare=False)
+    """What the spec asks for and `run` cannot carry out in this version (code `not-available`), by position."""
     at: Position = field(default=NOWHERE, compare=False)
 
     def service(self, name: str) -> Service:

@@ -1,172 +1,118 @@
-"""Shapes: functions from a node to a value that report what does not fit and go on."""
+"""Shapes: what a value must look like, read from a node into a frozen value; what does not fit is reported."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from cleanroom.spec.document import Items, Node, Scalar, Table, kind
+from cleanroom.spec.document import Items, Node, Scalar, Table
 from cleanroom.spec.operand import shown
-from cleanroom.spec.problem import ProblemLog, nearest, one_of
+from cleanroom.spec.problem import nearest, one_of
+from cleanroom.spec.runtime_text import RuntimeText
+from cleanroom.spec.shapes.place import Place, RefusedError
 
 T = TypeVar("T")
+Fragment: TypeAlias = Any
+"""A JSON Schema (2020-12) as dicts and lists, in which a Shape stands for its own fragment, a Record for a reference
+to its definition, and a function without arguments for what it returns (recursion)."""
 
 
-class RefusedError(Exception):
-    """A value does not fit its place; it has been reported."""
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Shape(Generic[T]):
+    """A reader of one kind of value, with what documentation and schema say of it."""
+
+    read: Callable[[Node, Place], T]
+    """Returns the value, or reports what is wrong and raises RefusedError."""
+    words: str
+    """What it takes, in words: `a duration such as 250ms`."""
+    schema: Fragment
+    example: str = ""
+    """A value as YAML flow text."""
+    runtime: bool = False
+    """Whether templates that only a running scenario can evaluate may stand here."""
+    choices: tuple[str, ...] = field(default=())
+    """The words of a closed choice."""
+
+    def __call__(self, node: Node, place: Place) -> T:
+        """Read `node` at `place`; raises RefusedError when it does not fit, which has been reported."""
+        if isinstance(node, Scalar) and isinstance(node.value, RuntimeText):
+            if not self.runtime:
+                raise place.too_late(node, self.words)
+            place.accept_runtime(node, node.value)
+        return self.read(node, place)
+
+    def then(self, make: Callable[[T], Any], **changes: Any) -> Shape[Any]:  # noqa: ANN401 -- fields of Shape
+        """Return the shape that reads the same and makes another value of it."""
+        return replace(self, read=lambda node, place: make(self.read(node, place)), **changes)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a shape is reading: the path of keys for messages, and the log that takes problems."""
-
-    log: ProblemLog
-    path: str = ""
-    belongs: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """For every key of the language, the places that know it."""
-
-    def key(self, name: str) -> Place:
-        """Return the place of a key inside this one."""
-        return Place(self.log, f"{self.path}.{name}" if self.path else name, self.belongs)
-
-    def item(self, index: int) -> Place:
-        """Return the place of an item inside this one."""
-        return Place(self.log, f"{self.path}[{index}]", self.belongs)
-
-    def wrong(self, node: Node, expected: str, *, code: str = "wrong-type", suggestion: str = "") -> RefusedError:
-        """Report that `node` is not what was expected here; returns the exception to raise."""
-        message = f"{self.path} takes {expected}"
-        if isinstance(node, Scalar) and node.broken:
-            return RefusedError()
-        self.log.report(code, node.at, message, expected=expected, got=kind(node), suggestion=suggestion)
-        return RefusedError()
+def lazy(shape: Callable[[], Shape[T]], words: str) -> Shape[T]:
+    """Return a shape that is defined later, for those that contain themselves."""
+    return Shape(lambda node, place: shape()(node, place), words, lambda: shape().schema)  # noqa: PLW0108 -- not defined yet
 
 
-Shape: TypeAlias = Callable[[Node, Place], T]
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """What a record read: the values of the keys that fit, the names of all that were written, and its node."""
-
-    values: dict[str, Any]
-    written: frozenset[str]
-    node: Table
-
-    def take(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 -- a record's values have their shape's types
-        """Remove a value and return it."""
-        return self.values.pop(name, default)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A mapping with known keys: those available, those of spec.md that this version does not have, those required."""
-
-    place: str
-    """The path of such a record in words, e.g. `services.<name>`."""
-    keys: Mapping[str, Shape[Any]]
-    later: frozenset[str] = frozenset()
-    required: tuple[str, ...] = ()
-    instead: frozenset[str] = frozenset()
-    """Keys of `later` that would stand in place of required ones: beside them nothing more is missing."""
-    advice: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """What to do about a key that is often written here by mistake; `*` stands for any other."""
-
-    def __call__(self, node: Node, place: Place) -> Fields:
-        """Read `node`; raises RefusedError when it is no mapping or a required key is missing or broken."""
-        if not isinstance(node, Table):
-            raise place.wrong(node, f"a mapping with the keys {one_of(sorted(self.keys))}")
-        values: dict[str, Any] = {}
-        for entry in node.entries:
-            shape = self.keys.get(entry.key)
-            if shape is None:
-                self._refuse_key(entry.key, node, place)
-                continue
-            try:
-                values[entry.key] = shape(entry.value, place.key(entry.key))
-            except RefusedError:
-                continue
-        written = frozenset(entry.key for entry in node.entries)
-        for name in self.required:
-            if name not in written and not written & self.instead:
-                message = f"{place.path or 'the file'} needs the key {shown(name)}"
-                place.log.report("missing-key", node.at, message, expected=f"a key {name}")
-        if any(name not in values for name in self.required):
-            raise RefusedError
-        return Fields(values, written, node)
-
-    def _refuse_key(self, name: str, node: Table, place: Place) -> None:
-        at = node.key_at(name)
-        where = f" in {place.path}" if place.path else ""
-        if name in self.later:
-            message = f"{shown(name)}{where} is part of the language but not available in this version"
-            place.log.report("not-available", at, message, suggestion="remove it, or use a version that has it")
-            return
-        expected = one_of(sorted(self.keys))
-        elsewhere = [path or "the top level" for path in place.belongs.get(name, ()) if path != self.place]
-        close = nearest(name, {*self.keys, *self.later})
-        advice = self.advice.get(name) or ("" if close else self.advice.get("*", ""))
-        if advice:
-            place.log.report("unknown-key", at, f"there is no key {shown(name)}{where}", suggestion=advice)
-        elif elsewhere:
-            belongs = one_of(elsewhere[:3])
-            message = f"the key {shown(name)} does not belong in {place.path or 'the top level'}"
-            place.log.report("misplaced-key", at, message, expected=expected, suggestion=f"it belongs in {belongs}")
-        else:
-            suggestion = f"did you mean {close}?" if close else ""
-            message = f"there is no key {shown(name)}{where}"
-            place.log.report("unknown-key", at, message, expected=expected, suggestion=suggestion)
-
-
-def text(node: Node, place: Place) -> str:
-    """Take text, with at least one character."""
+def _text(node: Node, place: Place) -> str:
     if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
         hint = "quote it" if isinstance(node, Scalar) and node.value not in (None, "") else ""
         raise place.wrong(node, "text", suggestion=hint)
     return node.value
 
 
-def name(node: Node, place: Place) -> str:
-    """Take a name for people: one line of printable text, at most 200 characters."""
-    value = text(node, place)
+text = Shape(_text, "text", {"type": "string", "minLength": 1}, example="some text", runtime=True)
+"""Text, with at least one character."""
+fixed_text = replace(text, runtime=False)
+"""Text that must be known before the run: names that other parts of the spec refer to, images, paths of files."""
+
+
+def _name(node: Node, place: Place) -> str:
+    value = _text(node, place)
     if not value.isprintable() or len(value) > 200 or value != value.strip():  # noqa: PLR2004
         raise place.wrong(node, "one line of at most 200 printable characters", code="wrong-value")
     return value
 
 
-def pattern_text(expression: str, words: str) -> Shape[str]:
+name = Shape(_name, "a name of one line", {"type": "string", "minLength": 1, "maxLength": 200}, example="a name")
+"""A name for people: one line of printable text, at most 200 characters."""
+
+
+def pattern_text(expression: str, words: str, *, example: str = "", runtime: bool = False) -> Shape[str]:
     """Take text that matches a regular expression as a whole; `words` says what it is."""
     compiled = re.compile(expression)
 
     def read(node: Node, place: Place) -> str:
-        value = text(node, place)
-        if not compiled.fullmatch(value):
+        value = _text(node, place)
+        if not isinstance(value, RuntimeText) and not compiled.fullmatch(value):
             raise place.wrong(node, words, code="wrong-value")
         return value
 
-    return read
+    return Shape(read, words, {"type": "string", "pattern": f"^(?:{expression})$"}, example=example, runtime=runtime)
 
 
-def scalar_text(node: Node, place: Place) -> str:
-    """Take text, or a number or boolean as it was written; empty text is allowed."""
+def _scalar_text(node: Node, place: Place) -> str:
     if not isinstance(node, Scalar) or node.value is None:
         raise place.wrong(node, "text", suggestion='write "" for the empty text' if isinstance(node, Scalar) else "")
-    return node.text
+    return node.value if isinstance(node.value, RuntimeText) else node.text
 
 
-def free_text(node: Node, place: Place) -> str:
-    """Take text, possibly empty."""
+scalar_text = Shape(_scalar_text, "text", {"type": ["string", "number", "boolean"]}, example="some text", runtime=True)
+"""Text, or a number or boolean as it was written; empty text is allowed."""
+
+
+def _free_text(node: Node, place: Place) -> str:
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         raise place.wrong(node, "text")
     return node.value
 
 
-def regex(node: Node, place: Place) -> str:
-    """Take a regular expression that Python compiles."""
-    value = text(node, place)
+free_text = Shape(_free_text, "text", {"type": "string"}, example="some text", runtime=True)
+"""Text, possibly empty."""
+
+
+def _regex(node: Node, place: Place) -> str:
+    value = _text(node, place)
     try:
         re.compile(value)
     except (re.error, RecursionError, OverflowError) as err:
@@ -175,11 +121,27 @@ def regex(node: Node, place: Place) -> str:
     return value
 
 
-def boolean(node: Node, place: Place) -> bool:
-    """Take `true` or `false`."""
+regex = Shape(_regex, "a regular expression", {"type": "string", "minLength": 1}, example='"^GET"')
+"""A regular expression that Python compiles."""
+
+
+def _boolean(node: Node, place: Place) -> bool:
     if not isinstance(node, Scalar) or not isinstance(node.value, bool):
         raise place.wrong(node, "true or false")
     return node.value
+
+
+boolean = Shape(_boolean, "true or false", {"type": "boolean"}, example="true")
+
+
+def only_true(node: Node, place: Place) -> bool:
+    """Read `true`; `false` would be a check that checks nothing."""
+    if not isinstance(node, Scalar) or node.value is not True:
+        raise place.wrong(node, "true (leave the key out otherwise)", code="wrong-value")
+    return True
+
+
+true = Shape(only_true, "true", {"const": True}, example="true")
 
 
 def integer(low: int, high: int | None = None) -> Shape[int]:
@@ -193,43 +155,47 @@ def integer(low: int, high: int | None = None) -> Shape[int]:
             raise place.wrong(node, words, code="wrong-value")
         return node.value
 
-    return read
+    schema = {"type": "integer", "minimum": low, **({} if high is None else {"maximum": high})}
+    return Shape(read, words, schema, example=str(max(low, 1)))
 
 
-def number(low: float, high: float | None = None, *, above: bool = False) -> Shape[float]:
+def number(low: float | None = None, high: float | None = None, *, above: bool = False) -> Shape[float]:
     """Take a number within bounds; `above` excludes the lower one."""
-    words = f"a number {'above' if above else 'of at least'} {low:g}" + (f" and at most {high:g}" if high else "")
+    least = "" if low is None else f" {'above' if above else 'of at least'} {low:g}"
+    most = "" if high is None else f"{' and' if least else ' of'} at most {high:g}"
+    words = f"a number{least}{most}"
 
     def read(node: Node, place: Place) -> float:
         if not isinstance(node, Scalar) or not isinstance(node.value, (int, float)) or isinstance(node.value, bool):
             raise place.wrong(node, words)
-        if node.value < low or (above and node.value == low) or (high is not None and node.value > high):
+        small = low is not None and (node.value < low or (above and node.value == low))
+        if small or (high is not None and node.value > high):
             raise place.wrong(node, words, code="wrong-value")
-        return float(node.value)
+        try:
+            return float(node.value)
+        except OverflowError:
+            raise place.wrong(node, words, code="wrong-value") from None
 
-    return read
+    lower = {} if low is None else {"exclusiveMinimum" if above else "minimum": low}
+    schema = {"type": "number", **lower, **({} if high is None else {"maximum": high})}
+    return Shape(read, words, schema, example="0.5" if (low or 0) < 1 else f"{low:g}")
 
 
 def choice(*names: str, later: tuple[str, ...] = ()) -> Shape[str]:
-    """Take one of a closed set of words; those of `later` are refused as not available."""
+    """Take one of a closed set of words; `run` cannot carry out those of `later` yet."""
+    known = (*names, *later)
 
     def read(node: Node, place: Place) -> str:
         value = node.value if isinstance(node, Scalar) else None
-        if isinstance(value, str) and value in names:
+        if isinstance(value, str) and value in known:
+            if value in later:
+                place.later(node.at, shown(value))
             return value
-        if isinstance(value, str) and value in later:
-            raise not_available(node, place, shown(value))
-        close = nearest(value, names) if isinstance(value, str) else ""
-        raise place.wrong(node, one_of(names), code="wrong-value", suggestion=f"did you mean {close}?" if close else "")
+        close = nearest(value, known) if isinstance(value, str) else ""
+        hint = f"did you mean {close}?" if close else ""
+        raise place.wrong(node, one_of(known), code="wrong-value", suggestion=hint)
 
-    return read
-
-
-def not_available(node: Node, place: Place, what: str) -> RefusedError:
-    """Report that a value is part of the language but not available yet; returns the exception to raise."""
-    message = f"{what} in {place.path} is part of the language but not available in this version"
-    place.log.report("not-available", node.at, message)
-    return RefusedError()
+    return Shape(read, one_of(known), {"enum": list(known)}, example=known[0], choices=known)
 
 
 def items(shape: Shape[T], *, at_least: int = 0) -> Shape[tuple[T, ...]]:
@@ -248,15 +214,23 @@ def items(shape: Shape[T], *, at_least: int = 0) -> Shape[tuple[T, ...]]:
                 continue
         return tuple(values)
 
-    return read
+    schema = {"type": "array", "items": shape, **({"minItems": at_least} if at_least else {})}
+    return Shape(read, f"a list of: {shape.words}", schema, example=f"[{shape.example}]")
 
 
-def table(shape: Shape[T], key: Callable[[str], str] | None = None) -> Shape[Mapping[str, T]]:
-    """Take a mapping from text to values of a shape; `key` returns what is wrong with a key, or nothing."""
+def table(
+    shape: Shape[T], key: Callable[[str], str] | None = None, *, keys: Fragment = None, at_least: int = 0
+) -> Shape[Mapping[str, T]]:
+    """Take a mapping from text to values of a shape.
+
+    `key` returns what is wrong with a key, or nothing; `keys` is the schema of a key (`propertyNames`).
+    """
 
     def read(node: Node, place: Place) -> Mapping[str, T]:
         if not isinstance(node, Table):
             raise place.wrong(node, "a mapping")
+        if len(node.entries) < at_least:
+            raise place.wrong(node, "a mapping that is not empty", code="empty-list")
         values: dict[str, T] = {}
         for entry in node.entries:
             fault = key(entry.key) if key else ""
@@ -269,11 +243,19 @@ def table(shape: Shape[T], key: Callable[[str], str] | None = None) -> Shape[Map
                 continue
         return MappingProxyType(values)
 
-    return read
+    schema = {
+        "type": "object",
+        "additionalProperties": shape,
+        **({"propertyNames": keys} if keys else {}),
+        **({"minProperties": at_least} if at_least else {}),
+    }
+    return Shape(read, f"a mapping from names to: {shape.words}", schema, example=f"{{key: {shape.example}}}")
 
 
-def quantity(parse: Callable[[str], T], words: str, *, positive: bool = False) -> Shape[T]:
-    """Take a quantity of cleanroom.quantity; a bare number is offered to `parse` as text."""
+def quantity(
+    parse: Callable[[str], T], words: str, *, example: str, positive: bool = False, number: bool = False
+) -> Shape[T]:
+    """Take a quantity of cleanroom.quantity; a bare number is offered to `parse` as text (`number`: it may succeed)."""
 
     def read(node: Node, place: Place) -> T:
         if not isinstance(node, Scalar) or isinstance(node.value, bool) or node.value is None:
@@ -286,4 +268,27 @@ def quantity(parse: Callable[[str], T], words: str, *, positive: bool = False) -
             raise place.wrong(node, f"{words}, more than 0", code="wrong-value")
         return value
 
-    return read
+    form = {"type": "string", "pattern": r"^\s*(?:\d+(?:\.\d+)?\s*[A-Za-z/]*)+\s*$"}
+    bare = {"type": "integer", "minimum": int(positive)} if number else {"const": 0}
+    schema = form if positive and not number else {"anyOf": [form, bare]}
+    return Shape(read, words, schema, example=example)
+
+
+def either(
+    words: str,
+    *,
+    scalar: Shape[Any] | None = None,
+    sequence: Shape[Any] | None = None,
+    mapping: Shape[Any] | None = None,
+) -> Shape[Any]:
+    """Take a scalar, a list or a mapping, each with a shape of its own; those left out do not fit."""
+    among = [shape for shape in (scalar, sequence, mapping) if shape is not None]
+
+    def read(node: Node, place: Place) -> Any:  # noqa: ANN401 -- of one of the shapes
+        shape = scalar if isinstance(node, Scalar) else sequence if isinstance(node, Items) else mapping
+        if shape is None:
+            raise place.wrong(node, words)
+        return shape(node, place)
+
+    runtime = scalar is not None and scalar.runtime
+    return Shape(read, words, {"anyOf": among}, example=among[0].example, runtime=runtime)
