@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ class RuntimeText(str):
     __slots__ = ("parts",)
     parts: tuple[str | Expression, ...]
 
-    def __new__(cls, written: str, parts: tuple[str | Expression, ...]) -> RuntimeText:
+    def __new__(cls, written: str, parts: tuple[str | Expression, ...]) -> Self:
         """Return the text `written`, which evaluates part by part."""
         text = super().__new__(cls, written)
         text.parts = parts
