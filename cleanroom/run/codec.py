@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, Final, TypeVar
 
-from cleanroom.quantity import Duration
+from cleanroom.quantity import Duration, Rate, Size
 from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.fault import Fault
@@ -127,7 +127,7 @@ def _operand(data: Any) -> Any:  # noqa: ANN401
         return tuple(_operand(item) for item in data)
     if not isinstance(data, dict):
         return data
-    known: dict[str, type[Any]] = {"Duration": Duration, "Comparator": Comparator}
+    known: dict[str, type[Any]] = {"Duration": Duration, "Size": Size, "Rate": Rate, "Comparator": Comparator}
     if data.get("type") in known:
         return _decode_dataclass(data, known[data["type"]])
     return {key: _operand(item) for key, item in _mapping(data).items()}

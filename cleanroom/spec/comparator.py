@@ -9,7 +9,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from cleanroom.quantity import Duration, parse_duration
+from cleanroom.quantity import Duration, Rate, Size, parse_duration
 from cleanroom.spec.operand import (
     IncomparableError,
     Operand,
@@ -56,6 +56,7 @@ class Comparison:
     reads: str
     """With `{}` for the operand: the words of an expectation's message."""
     doc: str
+    """What the value does when it holds: completes "the value …"."""
 
 
 def judge(comparator: Comparator, value: object, *, present: bool = True) -> Judgement:
@@ -201,6 +202,10 @@ def _exact(number: object, like: object) -> Fraction:
         return Fraction(parse_duration(number).ns)
     if isinstance(number, Duration):
         return Fraction(number.ns)
+    if isinstance(number, Size):
+        return Fraction(number.bytes)
+    if isinstance(number, Rate):
+        return Fraction(number.bits)
     if isinstance(number, (int, float)):
         return Fraction(number)
     raise IncomparableError(f"{kind_of(number)} is not a number")
@@ -231,38 +236,41 @@ COMPARISONS: Mapping[str, Comparison] = MappingProxyType({
         doc="has not the text, the element or the key",
     ),
     "starts_with": Comparison(
-        operand="text", evaluate=_starts_with, reads="text that starts with {}", doc="text that starts so"
+        operand="text", evaluate=_starts_with, reads="text that starts with {}", doc="is text that starts so"
     ),
     "ends_with": Comparison(
-        operand="text", evaluate=_ends_with, reads="text that ends with {}", doc="text that ends so"
+        operand="text", evaluate=_ends_with, reads="text that ends with {}", doc="is text that ends so"
     ),
     "matches": Comparison(
-        operand="regex", evaluate=_matches, reads="a match of {}", doc="text in which the regular expression is found"
+        operand="regex", evaluate=_matches, reads="a match of {}",
+        doc="is text in which the regular expression is found",
     ),
     "exists": Comparison(
-        operand="bool", evaluate=lambda _v, o: o is True, reads="exists: {}", doc="there is a value (or there is none)"
+        operand="bool", evaluate=lambda _v, o: o is True, reads="exists: {}",
+        doc="is there (or, with false, is not there)",
     ),
     "type": Comparison(
         operand="type", evaluate=type_matches, reads="a value of type {}",
-        doc="string, integer, number, boolean, array, object, null, bytes or duration",
+        doc="is of the type: string, integer, number, boolean, array, object, null, bytes or duration",
     ),
     "length": Comparison(
-        operand="length", evaluate=_length, reads="a length of {}", doc="its length satisfies a number or a comparator"
+        operand="length", evaluate=_length, reads="a length of {}",
+        doc="is text, a list or a mapping of which the length satisfies a number or a comparator",
     ),
     "any": Comparison(
         operand="comparator", evaluate=lambda v, o: any(_holding(v, o)), reads="any element {}",
-        doc="a list of which at least one element satisfies the comparator",
+        doc="is a list of which at least one element satisfies the comparator",
     ),
     "all": Comparison(
         operand="comparator", evaluate=_all, reads="every element {}",
-        doc="a list that is not empty and of which every element satisfies the comparator",
+        doc="is a list that is not empty and of which every element satisfies the comparator",
     ),
     "none": Comparison(
         operand="comparator", evaluate=lambda v, o: not any(_holding(v, o)), reads="no element {}",
-        doc="a list of which no element satisfies the comparator",
+        doc="is a list of which no element satisfies the comparator",
     ),
     "approx": Comparison(
         operand="approx", evaluate=_approx, reads="about {}",
-        doc="within {value, tolerance}; the tolerance is a number, a duration or a percentage of the value",
+        doc="lies within {value, tolerance}; the tolerance is of the value's own kind or a percentage of it",
     ),
 })  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from cleanroom.spec.pattern import Pattern
 from cleanroom.spec.source import NOWHERE, Position
 
 if TYPE_CHECKING:
@@ -15,22 +16,6 @@ if TYPE_CHECKING:
 
 Level: TypeAlias = Literal["error", "warning"]
 NO_COMPARATORS: Mapping[str, Comparator] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A glob, or a regular expression searched for; `cleanroom.…` selects among the runner's own spans."""
-
-    text: str
-    regex: bool = False
-
-    @property
-    def of_runner(self) -> bool:
-        """Whether the pattern selects among the runner's own spans."""
-        return not self.regex and self.text.startswith("cleanroom.")
-
-    def __str__(self) -> str:
-        return f"/{self.text}/" if self.regex else self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

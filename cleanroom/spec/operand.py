@@ -7,13 +7,13 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from cleanroom.quantity import Duration, Size, parse_duration
+from cleanroom.quantity import Duration, Rate, Size, parse_duration
 
 if TYPE_CHECKING:
     from cleanroom.spec.comparator import Comparator
 
 Operand: TypeAlias = (
-    "bool | int | float | str | Duration | tuple[Operand, ...] | Mapping[str, Operand] | Comparator | None"
+    "None | bool | int | float | str | Duration | Size | Rate | tuple[Operand, ...] | Mapping[str, Operand] | Comparator"
 )
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null", "bytes", "duration")
@@ -37,6 +37,7 @@ def kind_of(value: object) -> str:
         (str, "text"),
         (Duration, "a duration"),
         (Size, "a size"),
+        (Rate, "a rate"),
         (bytes, "bytes"),
         ((list, tuple), "a list"),
         (Mapping, "a mapping"),
@@ -52,6 +53,8 @@ def shown(value: object) -> str:
         text = str(value)
     elif isinstance(value, Size):
         text = f"{value.bytes} bytes"
+    elif isinstance(value, Rate):
+        text = f"{value.bits} bit/s"
     elif isinstance(value, bytes):
         text = f"0x{value.hex()}"
     elif isinstance(value, (list, tuple)):
@@ -136,6 +139,7 @@ def _common(value: object, operand: object) -> tuple[object, object]:
             raise IncomparableError.of(value, operand) from None
     kind = kind_of(value)
     # NaN equals nothing and is neither less nor greater: an expectation must not hold because of it.
-    if kind != kind_of(operand) or kind not in ("a boolean", "a number", "text", "a duration", "a size", "bytes"):
+    comparable = ("a boolean", "a number", "text", "a duration", "a size", "a rate", "bytes")
+    if kind != kind_of(operand) or kind not in comparable:
         raise IncomparableError.of(value, operand)
     return value, operand

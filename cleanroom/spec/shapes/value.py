@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cleanroom.quantity import parse_duration, parse_rate, parse_size
 from cleanroom.spec.document import Items, Scalar
-from cleanroom.spec.expect import Pattern
+from cleanroom.spec.pattern import Pattern
 from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.shape import (
     Shape,
