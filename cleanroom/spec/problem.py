@@ -40,6 +40,8 @@ class ProblemLog:
     found: dict[tuple[str, Position, str], Problem] = field(default_factory=dict)
     deferred: dict[tuple[Position, str], Problem] = field(default_factory=dict)
     """What `run` cannot carry out yet: no defect of the spec."""
+    sources: dict[str, Sequence[str]] = field(default_factory=dict)
+    """The lines of the other files that the spec draws on (Compose files), by the name that positions give them."""
 
     def report(self, code: str, at: Position, message: str, **details: str) -> None:
         """Add a problem; `details` are the fields expected, got and suggestion of Problem."""
@@ -64,10 +66,16 @@ class ProblemLog:
         """Return the problems in order of position."""
         return tuple(sorted(self.found.values(), key=lambda problem: (problem.at, problem.code, problem.message)))
 
+    def absorb(self, other: ProblemLog) -> None:
+        """Take over what was found in another file, and its lines for what is still to be found there."""
+        self.found.update(other.found)
+        self.sources.update({**other.sources, other.file: other.lines})
+
     def _excerpt(self, at: Position) -> str:
-        if not 0 < at.line <= len(self.lines):
+        lines = self.sources.get(at.file, self.lines)
+        if not 0 < at.line <= len(lines):
             return ""
-        line = self.lines[at.line - 1]
+        line = lines[at.line - 1]
         # A long line is shown around the column; what a terminal would obey is shown as a question mark.
         start = max(0, at.column - EXCERPT_WIDTH // 2) if len(line) > EXCERPT_WIDTH else 0
         shown = line[start : start + EXCERPT_WIDTH].replace("\t", " ")
