@@ -12,8 +12,9 @@ from cleanroom.quantity import Duration, Rate, Size, parse_duration
 if TYPE_CHECKING:
     from cleanroom.spec.comparator import Comparator
 
+Quantity: TypeAlias = Duration | Size | Rate
 Operand: TypeAlias = (
-    "None | bool | int | float | str | Duration | Size | Rate | tuple[Operand, ...] | Mapping[str, Operand] | Comparator"
+    "bool | int | float | str | Quantity | tuple[Operand, ...] | Mapping[str, Operand] | Comparator | None"
 )
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null", "bytes", "duration")

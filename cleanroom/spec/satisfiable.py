@@ -15,7 +15,6 @@ from cleanroom.spec.problem import one_of
 from cleanroom.spec.runtime_text import RuntimeText
 
 Number: TypeAlias = int | float
-Quantity: TypeAlias = Duration | Size | Rate
 _BOUNDING = ("eq", "gt", "gte", "lt", "lte", "between", "in", "approx")
 
 
