@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from cleanroom.quantity import Duration
+from cleanroom.spec.contract import Contract
+from cleanroom.spec.determinism import Determinism
+from cleanroom.spec.environment import Cleanup, EnvironmentLimits, Network
+from cleanroom.spec.otel import Otel
 from cleanroom.spec.source import NOWHERE, Position, Problem
 
 if TYPE_CHECKING:
@@ -16,56 +19,24 @@ if TYPE_CHECKING:
     from cleanroom.spec.scenario import Scenario
     from cleanroom.spec.service import Service
 
-SETTLE_TIMEOUT = Duration(5 * 10**9)
-SETTLE_QUIET = Duration(200 * 10**6)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """`report`: globs of the names whose values no report shows."""
+
+    redact: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replacement:
-    """One entry of `normalize.replace`: a regular expression in attribute values and names, and what stands for it."""
+class ComposeSource:
+    """`compose`: the Compose file that adds services, and what of it is left out on purpose."""
 
-    pattern: str
-    replacement: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Normalize:
-    """`determinism.normalize` (spec.md section 7)."""
-
-    drop: tuple[str, ...] = ()
-    replace: tuple[Replacement, ...] = ()
-    keep: tuple[str, ...] = ()
-    siblings: Literal["unordered", "by_start"] = "unordered"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Determinism:
-    """`determinism` (spec.md section 7). `seed` None: 42 unless the caller gives one."""
-
-    iterations: int = 5
-    seed: int | None = None
-    random_seed: bool = False
-    identical: bool = True
-    parallel: int | None = None
-    normalize: Normalize = field(default_factory=Normalize)
+    file: str
+    services: tuple[str, ...] | None = None
+    """None: all that its profiles activate."""
+    profiles: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     at: Position = field(default=NOWHERE, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settle:
-    """`otel.settle`: how long positive expectations are waited for after the steps, and the quiet time that ends it."""
-
-    timeout: Duration = SETTLE_TIMEOUT
-    quiet: Duration = SETTLE_QUIET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Otel:
-    """`otel` (spec.md section 3)."""
-
-    collector: Literal["bundled", "embedded"] = "bundled"
-    settle: Settle = field(default_factory=Settle)
-    resource: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +48,17 @@ class Suite:
     tags: tuple[str, ...] = ()
     file: str
     """Path of the spec file relative to the workspace root, forward slashes."""
+    tier: Literal["smoke", "full", "weekly"] = "full"
+    required: bool = True
+    """Whether the call fails when this suite does."""
     environment: Literal["scenario", "suite"] = "scenario"
+    limits: EnvironmentLimits = field(default_factory=EnvironmentLimits)
+    network: Network = field(default_factory=Network)
+    cleanup: Cleanup = field(default_factory=Cleanup)
+    report: Report = field(default_factory=Report)
+    compose: ComposeSource | None = None
+    """Where some of the services come from; they stand in `services` like all others."""
+    contracts: Contract | None = None
     services: tuple[Service, ...] = ()
     scenarios: tuple[Scenario, ...] = ()
     expect: Expect | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cleanroom.spec.suite import Determinism
+from cleanroom.spec.determinism import Determinism
 from cleanroom.trace.divergence import Divergence, first_divergence
 from cleanroom.trace.normalise import NormalisedTrace
 from cleanroom.validate.model import Check, Finding, IterationDigests

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from cleanroom.spec.document import Items, Node, Scalar, Table
 from cleanroom.spec.operand import shown
-from cleanroom.spec.problem import nearest, one_of
+from cleanroom.spec.problem import ProblemLog, nearest, one_of
 from cleanroom.spec.shapes.place import Place, RefusedError
 from cleanroom.spec.shapes.shape import Fragment, Shape
 
@@ -67,6 +67,8 @@ class Record:
     required: tuple[str, ...] = ()
     exactly_one: tuple[str, ...] = ()
     """Exactly one of these keys must be written (code `one-of`)."""
+    at_least_one: tuple[str, ...] = ()
+    """At least one of these keys must be written (code `missing-key`)."""
     at_most_one: tuple[tuple[str, ...], ...] = ()
     """Of each group at most one may be written (code `one-of`)."""
     needs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -111,17 +113,25 @@ class Record:
         """Return the shape that reads this record and passes its values to `make` by their keys."""
         return Shape(lambda node, place: make(**self(node, place).values), "a mapping", self)
 
-    def _check_together(self, node: Table, written: frozenset[str], place: Place) -> None:
-        where = place.path or "the file"
+    def _check_present(self, node: Table, written: frozenset[str], where: str, log: ProblemLog) -> bool:
+        """Report keys that are missing; returns whether there is nothing to make a value of."""
         for name in self.required:
             if name not in written:
                 message = f"{where} needs the key {shown(name)}"
-                place.log.report("missing-key", node.at, message, expected=f"a key {name}")
+                log.report("missing-key", node.at, message, expected=f"a key {name}")
         for name, needed in self.needs.items():
             if name in written and needed not in written:
                 message = f"{where}.{name} needs the key {shown(needed)} beside it"
-                place.log.report("missing-key", node.key_at(name), message, expected=f"a key {needed}")
-        refused = False
+                log.report("missing-key", node.key_at(name), message, expected=f"a key {needed}")
+        if not self.at_least_one or written.intersection(self.at_least_one):
+            return False
+        names = one_of(self.at_least_one)
+        log.report("missing-key", node.at, f"{where} needs at least one of {names}", expected=f"a key {names}")
+        return True
+
+    def _check_together(self, node: Table, written: frozenset[str], place: Place) -> None:
+        where = place.path or "the file"
+        refused = self._check_present(node, written, where, place.log)
         for group in self.at_most_one:
             among = [entry for entry in node.entries if entry.key in group]
             if len(among) > 1:

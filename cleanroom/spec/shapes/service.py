@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import Scalar, Table
 from cleanroom.spec.operand import shown
-from cleanroom.spec.probe import ExecProbe, ExitProbe, HttpProbe, LogProbe, Ready, TcpProbe
+from cleanroom.spec.probe import ExitProbe, HealthcheckProbe, HttpProbe, TcpProbe
+from cleanroom.spec.query import ExecAction, RedisAction, SqlAction
 from cleanroom.spec.service import Build, Limits, Restart, Service, Telemetry
+from cleanroom.spec.shapes.clock import clock, timezone
+from cleanroom.spec.shapes.distinct import distinct
+from cleanroom.spec.shapes.mock import mock
+from cleanroom.spec.shapes.otel import PROTOCOLS
+from cleanroom.spec.shapes.place import RefusedError
+from cleanroom.spec.shapes.probe import ready
+from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.shape import (
-    Record,
-    RefusedError,
+    Shape,
     boolean,
     choice,
+    fixed_text,
     integer,
     items,
     name,
     number,
     pattern_text,
-    regex,
     text,
 )
 from cleanroom.spec.shapes.value import (
@@ -28,80 +35,99 @@ from cleanroom.spec.shapes.value import (
     container_files,
     container_sizes,
     duration,
-    port,
     positive_duration,
     positive_size,
     size,
-    texts,
     variables,
     words,
 )
+from cleanroom.spec.shapes.volume import capability, container_path, volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cleanroom.spec.document import Entry, Node
-    from cleanroom.spec.shapes.shape import Place
+    from cleanroom.spec.shapes.place import Place
 
-_SERVICE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+MOST_REPLICAS = 100
+_SERVICE_NAME = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+_NAME = re.compile(_SERVICE_NAME)
 _RESERVED = ("localhost",)
-_host = pattern_text(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a host name of letters, digits and hyphens")
-_signal = pattern_text(r"(?:SIG)?[A-Z][A-Z0-9+]{1,11}|\d{1,2}", "a signal such as SIGTERM")
-_path = pattern_text(r"/[^\x00-\x1f]*", "an absolute path inside the container")
+_host = pattern_text(
+    r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a host name of letters, digits and hyphens",
+    example="db", runtime=True,
+)  # fmt: skip
+_signal = pattern_text(
+    r"(?:SIG)?[A-Z][A-Z0-9+]{1,11}|\d{1,2}", "a signal such as SIGTERM", example="SIGINT"
+)  # fmt: skip
+_OF_PROCESSES = (ExecAction, ExitProbe, HealthcheckProbe)
+_OF_THE_RUNNING = (ExecAction, HealthcheckProbe, HttpProbe, RedisAction, SqlAction, TcpProbe)
+_OF_A_MOCK = frozenset({
+    "mock", "depends_on", "hostname", "labels", "limits", "ready", "ready_timeout", "telemetry", "clock", "timezone",
+})  # fmt: skip
+"""Keys that mean something for a service without a container of its own."""
 
 _BUILD = Record(
     place="services.<name>.build",
-    keys={"context": text, "dockerfile": text, "args": variables, "target": text},
+    doc="An image that is built from a folder of the repository.",
+    keys={
+        "context": Key(
+            fixed_text, "The folder that is built from, inside the repository, relative to the spec.",
+            example="./db", errors=("missing-path", "outside"),
+        ),
+        "dockerfile": Key(
+            fixed_text, "The Dockerfile, relative to the context.", default="Dockerfile",
+            example="Dockerfile.test", errors=("missing-path", "outside"),
+        ),
+        "args": Key(variables, "Build arguments.", default="{}", example='{VERSION: "1"}'),
+        "target": Key(fixed_text, "The stage that is built; the last one without it.", example="run"),
+    },
     required=("context",),
-)
+)  # fmt: skip
 _LIMITS = Record(
     place="services.<name>.limits",
+    doc="What the processes of one container may use; enforced by its cgroup.",
     keys={
-        "cpus": number(0, above=True),
-        "memory": positive_size,
-        "swap": size,
-        "pids": integer(1),
-        "nofile": integer(1),
+        "cpus": Key(number(0, above=True), "Processors, as a number.", example="0.5"),
+        "memory": Key(positive_size, "Memory, in bytes.", example="128MiB"),
+        "swap": Key(
+            size, "Swap beyond the memory, in bytes; with `memory` alone there is none.", example="0"
+        ),
+        "pids": Key(integer(1), "Processes and threads.", example="100"),
+        "nofile": Key(integer(1), "Open files of one process.", example="1024"),
     },
-)
+)  # fmt: skip
 _TELEMETRY = Record(
     place="services.<name>.telemetry",
-    keys={"inject": boolean, "protocol": choice("grpc", "http/protobuf", "http/json"), "service_name": name},
-)
+    doc="Whether and how the service is told where its telemetry goes.",
+    keys={
+        "inject": Key(boolean, "Whether the standard `OTEL_*` variables are set.", default="true", example="false"),
+        "protocol": Key(choice(*PROTOCOLS), "The protocol that the service speaks.", default="http/protobuf"),
+        "service_name": Key(name, "`service.name` of its resource; the name of the service without it.", example="db"),
+    },
+)  # fmt: skip
 _RESTART = Record(
     place="services.<name>.restart",
-    keys={"policy": choice("no", "on-failure", "always"), "max": integer(1)},
-    required=("policy",),
-)
-_HTTP_READY = Record(
-    place="services.<name>.ready[].http",
-    keys={"port": port, "path": text, "status": integer(100, 599)},
-    required=("port",),
-)
-_READY = Record(
-    place="services.<name>.ready[]",
+    doc="What the engine does when the service ends by itself.",
     keys={
-        "tcp": port,
-        "http": lambda node, place: HttpProbe(**_HTTP_READY(node, place).values, at=node.at),
-        "log": regex,
-        "exec": command,
-        "exit": integer(0, 255),
+        "policy": Key(
+            choice("no", "on-failure", "always"),
+            "`no` leaves it ended, `on-failure` starts it again after a failure, `always` in any case.",
+            example="on-failure",
+        ),
+        "max": Key(
+            integer(1), "How often it is started again, at most; only with `on-failure`.",
+            example="3", errors=("contradiction",),
+        ),
     },
-    later=frozenset({
-        "healthcheck", "span", "sql", "redis", "container", "cgroup", "file", "clock",
-        "tolerance", "timeout", "interval", "optional",
-    }),
+    required=("policy",),
 )  # fmt: skip
-
-
-def _build(node: Node, place: Place) -> Build:
-    return Build(**_BUILD(node, place).values)
 
 
 def _restart(node: Node, place: Place) -> Restart:
     fields = _RESTART(node, place)
     values = fields.values
-    if "max" in values and values["policy"] != "on-failure":
+    if "max" in fields.written and values["policy"] != "on-failure":
         at = fields.node.key_at("max")
         message = f"{place.path} limits restarts that the policy {values['policy']} does not count"
         place.log.report("contradiction", at, message, expected="policy: on-failure")
@@ -109,91 +135,171 @@ def _restart(node: Node, place: Place) -> Restart:
     return Restart(**values)
 
 
-def _ready(node: Node, place: Place) -> Ready:
-    fields = _READY(node, place)
-    if fields.written & _READY.later:
-        raise RefusedError
-    if len(fields.written) != 1:
-        raise place.wrong(node, "exactly one of tcp, http, log, exec or exit", code="one-of")
-    if not fields.values:
-        raise RefusedError
-    ((probe, value),) = fields.values.items()
-    match probe:
-        case "tcp":
-            return TcpProbe(port=value, at=node.at)
-        case "log":
-            return LogProbe(matches=value, at=node.at)
-        case "exec":
-            return ExecProbe(command=value, at=node.at)
-        case "exit":
-            return ExitProbe(code=value, at=node.at)
-        case _:
-            http: HttpProbe = value
-            return http
-
-
 SERVICE = Record(
     place="services.<name>",
+    doc="A part of the system under test: a container of an image, a container of an image that is built, or a mock.",
     keys={
-        "image": text,
-        "build": _build,
-        "command": command,
-        "entrypoint": command,
-        "environment": variables,
-        "user": text,
-        "working_dir": _path,
-        "hostname": _host,
-        "stop_signal": _signal,
-        "stop_grace": duration,
-        "init": boolean,
-        "depends_on": texts,
-        "ready": items(_ready, at_least=1),
-        "ready_timeout": positive_duration,
-        "tmpfs": container_sizes,
-        "files": container_files,
-        "limits": lambda node, place: Limits(**_LIMITS(node, place).values),
-        "restart": _restart,
-        "labels": words,
-        "telemetry": lambda node, place: Telemetry(**_TELEMETRY(node, place).values),
+        "image": Key(fixed_text, "The image that it runs.", example="postgres:17"),
+        "build": Key(_BUILD.making(Build), "Builds the image that it runs.", example="{context: ./db}"),
+        "mock": Key(
+            mock, "The runner plays the service itself. Keys about a container's processes do not stand beside it.",
+            example="{routes: [{reply: {status: 200}}]}", later=True,
+        ),
+        "command": Key(
+            command, "The command, instead of the image's own.", example="[postgres, -c, fsync=off]"
+        ),
+        "entrypoint": Key(command, "The entrypoint, instead of the image's own.", example="[docker-entrypoint.sh]"),
+        "environment": Key(
+            variables, "Environment variables. They win over those that the runner sets.",
+            default="{}", example="{POSTGRES_PASSWORD: x}",
+        ),
+        "user": Key(text, "The user, and its group after a colon, by name or number.", example="postgres"),
+        "working_dir": Key(container_path, "The working directory, absolute.", example="/srv"),
+        "hostname": Key(_host, "The container's own host name; the name of the service without it."),
+        "stop_signal": Key(_signal, "The signal that asks it to end; the image's own without it, else SIGTERM."),
+        "stop_grace": Key(
+            duration, "How long it has to end by itself before SIGKILL.", default="2s", example="10s"
+        ),
+        "init": Key(
+            boolean, "Whether a small init process forwards signals and collects ended children.",
+            default="true", example="false",
+        ),
+        "depends_on": Key(
+            distinct(items(fixed_text), "dependency"),
+            "Services that are ready before this one starts. A cycle is an error that names it.",
+            default="[]", example="[cache]", errors=("unknown-service", "dependency-cycle"),
+        ),
+        "ready": Key(
+            items(ready, at_least=1),
+            "What must hold before the service counts as ready, one after the other. Without it: it is running, and "
+            "still running 200 ms later. With `exit` it is a one-shot service, ready when it has ended so.",
+            example="[{tcp: 5432}]", errors=("contradiction",),
+        ),
+        "ready_timeout": Key(
+            positive_duration, "How long all of `ready` may take.", default="30s", example="1m"
+        ),
+        "tmpfs": Key(
+            container_sizes, "Absolute paths that are kept in memory, each with its size in bytes.",
+            default="{}", example="{/var/lib/postgresql: 256MiB}",
+        ),
+        "volumes": Key(
+            items(volume), "Copies of files of the repository, and volumes that are fresh for each environment.",
+            default="[]", example="[{source: ./fixtures, target: /fixtures}]", later=True, errors=("duplicate-target",),
+        ),
+        "files": Key(
+            container_files, "Absolute paths of files that are put into the container, with their content.",
+            default="{}", example='{/etc/app.toml: "x = 1"}',
+        ),
+        "limits": Key(
+            _LIMITS.making(Limits), "What its processes may use; unlimited without it.",
+            default="{}", example="{cpus: 0.5, memory: 128MiB}",
+        ),
+        "capabilities": Key(
+            distinct(items(capability), "capability"),
+            "All the Linux capabilities that its processes may have, without the prefix `CAP_`; the engine's own set "
+            "without it. Those that reach beyond the container are refused.",
+            example="[NET_BIND_SERVICE]", later=True,
+        ),
+        "restart": Key(
+            Shape(_restart, "a mapping", _RESTART), "What the engine does when it ends by itself.",
+            default='{policy: "no"}', example="{policy: on-failure, max: 3}",
+        ),
+        "replicas": Key(
+            integer(1, MOST_REPLICAS),
+            "How many containers it has; more than one are called after it, with `-1`, `-2` and so on. Templates in it "
+            "know `replica`, the number, and `peers`, all names.",
+            default="1", example="3", later=True, errors=("duplicate-service",),
+        ),
+        "labels": Key(
+            words, "Labels of its containers; a fault can select its target by one.",
+            default="{}", example="{tier: storage}",
+        ),
+        "telemetry": Key(
+            _TELEMETRY.making(Telemetry), "Whether and how it is told where its telemetry goes.",
+            default="{}", example="{protocol: grpc}",
+        ),
+        "clock": Key(
+            clock,
+            "What its wall clock says: `real`, `frozen`, or `at` an instant, ahead by an `offset`, or faster by `rate`. "
+            "Without it the machine's time, or that of `determinism.freeze_clock`.",
+            example='{at: "2025-01-01T00:00:00Z"}',
+        ),
+        "timezone": Key(timezone, "Its time zone, as `TZ`.", default="UTC", later=True),
     },
-    later=frozenset({"mock", "volumes", "capabilities", "replicas", "clock", "timezone", "hosts", "contracts"}),
+    exactly_one=("image", "build", "mock"),
+    names_with=MappingProxyType({"replicas": frozenset({"replica", "peers"})}),
     advice=MappingProxyType({
         "ports": "services reach each other on every port; nothing is published to the machine",
-        "healthcheck": "write it as a readiness check: ready: [{exec: [...]}]",
+        "healthcheck": "write it as a readiness check: ready: [{healthcheck: true}]",
         "networks": "each environment has one isolated network of its own",
         "env": "did you mean environment?",
+        "hosts": "it belongs in mock: the names that the mock answers for",
     }),
 )  # fmt: skip
-RECORDS = (SERVICE, _BUILD, _LIMITS, _TELEMETRY, _RESTART, _READY, _HTTP_READY)
 
 
 def _service(entry: Entry, place: Place) -> Service:
     node = entry.value
     fields = SERVICE(node, place)
-    sources = fields.written & {"image", "build", "mock"}
-    if len(sources) != 1:
-        suggestion = "name an image, or a build context" if not sources else "keep one of them"
-        raise place.wrong(node, "exactly one of image and build", code="one-of", suggestion=suggestion)
-    return Service(name=entry.key, at=entry.at, **fields.values)
+    if "mock" in fields.written:
+        for key in sorted(fields.written - _OF_A_MOCK):
+            message = f"{place.path} is a mock, which has no {key} of its own"
+            place.log.report("contradiction", fields.node.key_at(key), message, suggestion=f"take {key} out")
+    fields.only(SERVICE.exactly_one)
+    service = Service(name=entry.key, at=entry.at, **fields.values)
+    _check_ready(service, place.key("ready"))
+    return service
 
 
-def services(node: Node, place: Place) -> Mapping[str, Service]:
-    """Read `services`: names usable as host names, each with its service; broken ones are reported and left out."""
+def _check_ready(service: Service, place: Place) -> None:
+    """Refuse what cannot hold: asking a container that has ended, or a mock about its processes."""
+    ended: int | None = None
+    for probe in service.ready:
+        question = probe.question
+        message = ""
+        if service.mock is not None and isinstance(question, _OF_PROCESSES):
+            message = "a mock has no processes of its own"
+        elif ended is not None and isinstance(question, _OF_THE_RUNNING):
+            message = "the service has ended when this is asked, because exit stands before it"
+        elif isinstance(question, ExitProbe):
+            if ended is not None and ended != question.code:
+                message = f"the service has ended with {ended} already, because that stands before it"
+            ended = question.code
+        if message:
+            place.log.report("contradiction", probe.at, f"{place.path} cannot hold: {message}")
+
+
+def _services(node: Node, place: Place) -> Mapping[str, Service]:
     if not isinstance(node, Table):
         raise place.wrong(node, "a mapping from names to services")
     if not node.entries:
         raise place.wrong(node, "at least one service", code="empty-list")
     read: dict[str, Service] = {}
     for entry in node.entries:
-        if not _SERVICE_NAME.fullmatch(entry.key) or entry.key in _RESERVED:
+        if not _NAME.fullmatch(entry.key) or entry.key in _RESERVED:
             expected = "at most 63 lower-case letters, digits, _ and -, usable as a host name"
             message = f"{shown(entry.key)} cannot be the name of a service"
             place.log.report("wrong-value", entry.at, message, expected=expected)
         if isinstance(entry.value, Scalar) and entry.value.value is None:
-            place.log.report("missing-key", entry.at, f"{place.path}.{entry.key} is empty", expected="image or build")
+            message = f"{place.path}.{entry.key} is empty"
+            place.log.report("missing-key", entry.at, message, expected="image, build or mock")
             continue
         try:
             read[entry.key] = _service(entry, place.key(entry.key))
         except RefusedError:
             continue
     return MappingProxyType(read)
+
+
+services = Shape(
+    _services,
+    "a mapping from names to services",
+    {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": f"^{_SERVICE_NAME}$", "not": {"enum": list(_RESERVED)}},
+        "additionalProperties": SERVICE,
+    },
+    example='{db: {image: "postgres:17"}}',
+)
+"""Names usable as host names, each with its service; broken ones are reported and left out."""
