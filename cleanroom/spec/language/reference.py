@@ -1,0 +1,189 @@
+"""`docs/spec.md`: the language for readers, made of its records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from cleanroom.spec.comparator import COMPARISONS
+from cleanroom.spec.language import prose
+from cleanroom.spec.language.codes import CHAPTERS
+from cleanroom.spec.language.example import example_of
+from cleanroom.spec.language.reading import problems_of
+from cleanroom.spec.language.schema import slug
+from cleanroom.spec.language.vocabulary import COMPARATOR, Variants, Word, outline, parts_of, variants_in
+from cleanroom.text import code_span
+
+if TYPE_CHECKING:
+    from cleanroom.spec.shapes.record import Key, Record
+
+_FAULT = "fault"
+"""The key of a fault's mapping that names its kind (spec.md section 8)."""
+_OPERANDS = {
+    "value": "a value",
+    "ordered": "a number, a duration or text",
+    "pair": "`[low, high]`",
+    "list": "a list",
+    "text": "text",
+    "regex": "a regular expression",
+    "bool": "`true` or `false`",
+    "type": "the name of a type",
+    "length": "a whole number, or comparators",
+    "comparator": "comparators",
+    "approx": "`{value, tolerance}`",
+}
+
+
+def render_reference(root: Record, error_types: Mapping[str, str]) -> str:
+    """Return the documentation of the language that `root` reads, in Markdown; the same records give the same text.
+
+    `error_types` are the types of error that steps can meet, each with its meaning.
+    """
+    return "\n".join([prose.INTRODUCTION, prose.TEMPLATES, *_chapters(root), *_tables(error_types)])
+
+
+def _tables(error_types: Mapping[str, str]) -> Iterator[str]:
+    yield prose.COMPARATORS + "| comparator | operand | holds when the value |\n|---|---|---|"
+    yield from (f"| `{name}` | {_OPERANDS[row.operand]} | {_cell(row.doc)} |" for name, row in COMPARISONS.items())
+    yield f"\n{prose.JUDGING}"
+    yield "## Error types\n\nWhat `allow`, `retry.on` and `expect.error_type` of a step name.\n"
+    yield "| type | the step |\n|---|---|"
+    yield from (f"| `{name}` | {_cell(doc)} |" for name, doc in error_types.items())
+    yield f"\n{prose.SPANS}"
+    yield "## Problems\n\nEvery problem of a spec has one of these codes; `validate` prints all problems of a file."
+    for chapter, codes in CHAPTERS.items():
+        yield f"\n### {chapter}\n\n| code | is | means | what to do |\n|---|---|---|---|"
+        for code, row in codes.items():
+            anchor = f'<a id="{code}"></a>'
+            yield f"| {anchor}`{code}` | {_cell(row.summary)} | {_cell(row.meaning)} | {_cell(row.remedy)} |"
+    yield ""
+
+
+def _chapters(root: Record) -> Iterator[str]:
+    """Yield a chapter for every key of the file that has keys of its own, then the faults by family."""
+    kinds = [variants for variants in variants_in(root) if variants.discriminator == _FAULT]
+    faults = {id(record) for variants in kinds for record in variants.records.values()}
+    yield "## The file\n"
+    yield from _body(root)
+    sections: dict[str, list[Record]] = {name: [] for name in root.keys}
+    for record, chapter in _chapter_of(root):
+        if record is not root and id(record) not in faults and not record.place.startswith(COMPARATOR):
+            sections[chapter].append(record)
+    for chapter, records in sections.items():
+        if records:
+            yield f"## `{chapter}`\n\n{root.keys[chapter].doc}\n"
+        for record in records:
+            yield from _section(record)
+    if kinds:
+        yield from _faults(kinds[0])
+
+
+def _chapter_of(root: Record) -> Iterator[tuple[Record, str]]:
+    """Yield each record with the key of the file under which it is documented."""
+    chapter = next(iter(root.keys))
+    for record in outline(root):
+        # Records without a path of their own stand where they are first used.
+        path = record.place.split(".")[0].removesuffix("[]")
+        chapter = path if path in root.keys else chapter
+        yield record, chapter
+
+
+def _section(record: Record) -> Iterator[str]:
+    yield f'### <a id="{slug(record.place)}"></a>`{record.place}`\n'
+    yield from _body(record)
+
+
+def _body(record: Record) -> Iterator[str]:
+    if record.doc:
+        yield f"{record.doc}\n"
+    notes = list(_together(record))
+    if notes:
+        yield "\n".join(f"- {note}" for note in notes) + "\n"
+    if record.place and all(name in COMPARISONS for name in record.keys):
+        yield "Keys: see [Comparators](#comparators).\n"
+        return
+    yield from _keys(Word(record=record, name=name, key=key) for name, key in record.keys.items())
+
+
+def _together(record: Record) -> Iterator[str]:
+    if record.exactly_one:
+        yield f"Exactly one of {_listed(record.exactly_one)}."
+    if record.at_least_one:
+        yield f"At least one of {_listed(record.at_least_one)}."
+    for group in record.at_most_one:
+        yield f"At most one of {_listed(group)}."
+    for name, needed in record.needs.items():
+        yield f"`{name}` needs `{needed}` beside it."
+    if record.not_empty:
+        yield "At least one key."
+    for name, names in record.names_with.items():
+        yield f"With `{name}`, templates inside know {_listed(sorted(names))}."
+    if record.names:
+        yield f"Templates inside know {_listed(sorted(record.names))}."
+
+
+def _keys(words: Iterator[Word]) -> Iterator[str]:
+    yield "| key | type | default | example | what it does | problems |\n|---|---|---|---|---|---|"
+    for word in words:
+        key, name = word.key, f"`{word.name}`"
+        default = code_span(key.default) if key.default else "**required**" if _required(word) else ""
+        example = code_span(example_of(key))
+        doc = _cell(key.doc) + (" *Run later.*" if key.later else "")
+        problems = ", ".join(f"[{code}](#{code})" for code in problems_of(word))
+        yield f"| {name} | {_type(key)} | {default} | {example} | {doc} | {problems} |"
+    yield ""
+
+
+def _required(word: Word) -> bool:
+    return word.name in word.record.required
+
+
+def _type(key: Key) -> str:
+    """Return what a key takes, in words, with links to the mappings that are among it."""
+    links = []
+    for part in parts_of(key.shape):
+        if isinstance(part, Variants):
+            links.append("[a fault](#faults)" if part.discriminator == _FAULT else f"by `{part.discriminator}`")
+        elif not part.place.startswith(COMPARATOR):
+            links.append(f"[`{part.place}`](#{slug(part.place)})")
+    takes = _cell(key.shape.words).replace("comparators", "[comparators](#comparators)", 1)
+    unique = ", ".join(dict.fromkeys(links))
+    if unique and takes.endswith("a mapping"):
+        return takes.removesuffix("a mapping") + unique
+    return f"{takes}: {unique}" if unique else takes
+
+
+def _faults(kinds: Variants) -> Iterator[str]:
+    """Yield the chapter of faults: the keys that all of them have, then each family's with its parameters."""
+    records = kinds.records
+    common = [name for name in next(iter(records.values())).keys if all(name in r.keys for r in records.values())]
+    yield "## Faults\n\nEvery fault has these keys:\n"
+    first = next(iter(records.values()))
+    yield from _keys(Word(record=first, name=name, key=first.keys[name]) for name in common)
+    family = ""
+    for name, record in records.items():
+        if name.partition(".")[0] != family:
+            family = name.partition(".")[0]
+            yield f"### The family `{family}`\n"
+        yield f'#### <a id="{slug(record.place)}"></a>`{name}`\n'
+        if record.doc:
+            yield f"{record.doc}\n"
+        notes = list(_together(record))
+        if notes:
+            yield "\n".join(f"- {note}" for note in notes) + "\n"
+        own = [key for key in record.keys if key not in common]
+        if own:
+            yield from _keys(Word(record=record, name=key, key=record.keys[key]) for key in own)
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _cell(text: str) -> str:
+    """Return Markdown of ours as it may stand in a table's cell; placeholders such as `<name>` are no tags."""
+    flat = " ".join(text.split()).replace("|", "\\|")
+    outside = re.split(r"(`[^`]*`)", flat)
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in outside)
