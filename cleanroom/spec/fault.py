@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from cleanroom.quantity import Duration, Rate, Size
+from cleanroom.spec.comparator import Comparator
+from cleanroom.spec.instant import Instant
+from cleanroom.spec.probe import Probe
+from cleanroom.spec.query import ExecAction
 from cleanroom.spec.source import NOWHERE, Position
+from cleanroom.spec.target import Target
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-ParameterValue: TypeAlias = bool | int | float | str | Duration | Size | Rate
+Quantity: TypeAlias = bool | int | float | str | Duration | Size | Rate | Instant
+ParameterValue: TypeAlias = (
+    Quantity | tuple[Quantity, ...] | tuple[tuple[str, ...], ...] | Mapping[str, float] | Mapping[str, str] | ExecAction
+    | Comparator
+)  # fmt: skip
 
 NO_OFFSET = Duration(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Whom a fault strikes: one service, `count` drawn from `any_of`, or all services."""
-
-    service: str = ""
-    any_of: tuple[str, ...] = ()
-    count: int = 1
-    all: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +41,19 @@ class AtStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AtProbe:
+    """`{when: probe}`: as soon as the probe holds, or `offset` after that; repeated occurrences follow on that."""
+
+    probe: Probe
+    offset: Duration = NO_OFFSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AtManual:
-    """Injected by an `inject` step only."""
+    """Injected by an `inject` step, or by a composite fault, only."""
 
 
-Moment: TypeAlias = AtOffset | AtStep | AtManual
+Moment: TypeAlias = AtOffset | AtStep | AtProbe | AtManual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

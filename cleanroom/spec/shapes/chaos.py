@@ -2,207 +2,209 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cleanroom.quantity import Duration
-from cleanroom.spec.catalogue import FAULTS
-from cleanroom.spec.document import Scalar, Table
-from cleanroom.spec.fault import AtManual, AtOffset, AtStep, Fault, Moment, Repeat, Target
+from cleanroom.spec.document import Items, Node, Scalar, Table
+from cleanroom.spec.fault import AtOffset, Fault, ParameterValue, Repeat
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import nearest
-from cleanroom.spec.shapes.shape import (
-    Record,
-    RefusedError,
-    boolean,
-    choice,
-    integer,
-    items,
-    name,
-    not_available,
-    number,
-    text,
-)
-from cleanroom.spec.shapes.value import duration, port, positive_duration, reason
+from cleanroom.spec.shapes.fault_table import FAULTS
+from cleanroom.spec.shapes.moment import moment
+from cleanroom.spec.shapes.place import Place, RefusedError
+from cleanroom.spec.shapes.record import Key, Record, variants
+from cleanroom.spec.shapes.shape import Shape, boolean, choice, fixed_text, integer, items, name, number
+from cleanroom.spec.shapes.target import target
+from cleanroom.spec.shapes.value import port, positive_duration, reason
+from cleanroom.spec.source import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cleanroom.spec.document import Node
-    from cleanroom.spec.fault import ParameterValue
-    from cleanroom.spec.shapes.shape import Place, Shape
+    from cleanroom.spec.shapes.fault_kind import Kind
 
-_SIGNALS = ("KILL", "TERM", "INT", "QUIT", "ABRT", "SEGV", "BUS", "FPE", "ILL")
-_TARGET = Record(
-    place="scenarios[].chaos[].target",
-    keys={"name": text, "any_of": items(text, at_least=1), "count": integer(1), "all": boolean},
-    later=frozenset({"label", "replica", "of"}),
+_UNTIL = Record(
+    place="scenarios[].chaos[].until",
+    doc="The moment at which a fault ends.",
+    keys={
+        "step": Key(
+            fixed_text, "The fault is reverted just before this step starts.", example="check", errors=("unknown-step",)
+        )
+    },
+    required=("step",),
 )
-_AT = Record(
-    place="scenarios[].chaos[].at",
-    keys={"before_step": text, "after_step": text, "during_step": text, "offset": duration},
-    later=frozenset({"when"}),
-)
-_UNTIL = Record(place="scenarios[].chaos[].until", keys={"step": text}, required=("step",))
 _REPEAT = Record(
     place="scenarios[].chaos[].repeat",
-    keys={"every": positive_duration, "times": integer(1, 10_000)},
+    doc="A fault that strikes several times.",
+    keys={
+        "every": Key(positive_duration, "The time from begin to begin.", example="1s"),
+        "times": Key(integer(1, 10_000), "The number of occurrences, the first one included.", example="10"),
+    },
     required=("every", "times"),
-)
-
-
-def _signal(node: Node, place: Place) -> str:
-    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.removeprefix("SIG") in _SIGNALS:
-        return node.value.removeprefix("SIG")
-    return choice(*_SIGNALS)(node, place)
-
-
-def _percent(node: Node, place: Place) -> float:
-    """Read a percentage: `25` or `25%`."""
-    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.endswith("%"):
-        try:
-            share = float(node.value[:-1])
-        except ValueError:
-            share = -1.0
-        if 0 <= share <= 100:  # noqa: PLR2004
-            return share
-        raise place.wrong(node, "a percentage from 0 to 100", code="wrong-value")
-    return number(0, 100)(node, place)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Available:
-    """A fault of this version: the shapes of its parameters, the defaults of those left out, its rungs."""
-
-    parameters: Mapping[str, Shape[Any]]
-    defaults: Mapping[str, ParameterValue]
-    required: tuple[str, ...] = ()
-    backends: tuple[str, ...] = ()
-    of_network: bool = False
-
-
-AVAILABLE: Mapping[str, Available] = MappingProxyType(
-    {
-        "container.kill": Available(
-            parameters={"signal": _signal, "revive": choice("policy", "start", "none")},
-            # "default": the service's own policy if it has one, else a start at the fault's end.
-            defaults={"signal": "KILL", "revive": "default"},
-            backends=("api", "pid"),
-        ),
-        "network.latency": Available(
-            parameters={
-                "delay": positive_duration,
-                "jitter": duration,
-                "distribution": choice("uniform", "normal", "pareto"),
-                "correlation": _percent,
-            },
-            defaults={"jitter": Duration(0), "distribution": "uniform", "correlation": 0.0},
-            required=("delay",),
-            backends=("netem", "nfqueue"),
-            of_network=True,
-        ),
-    }
-)
-
-
-def _target(node: Node, place: Place) -> Target:
-    if isinstance(node, Scalar):
-        return Target(service=text(node, place))
-    fields = _TARGET(node, place)
-    if len(fields.written & {"name", "any_of", "all", "label", "replica"}) != 1:
-        raise place.wrong(node, "exactly one of name, any_of or all", code="one-of")
-    if fields.written & _TARGET.later or not fields.values:
-        raise RefusedError
-    values = fields.values
-    if "count" in fields.written and "any_of" not in fields.written:
-        raise place.wrong(node, "count beside any_of only", code="contradiction")
-    if values.get("all") is False:
-        raise place.wrong(node, "all: true, or the name of a service", code="contradiction")
-    if values.get("count", 1) > len(values.get("any_of", (None,))):
-        expected = f"at most {len(values['any_of'])}, the length of any_of"
-        raise place.key("count").wrong(fields.node.get("count") or node, expected, code="wrong-value")
-    return Target(
-        service=values.get("name", ""),
-        any_of=values.get("any_of", ()),
-        count=values.get("count", 1),
-        all=values.get("all", False),
-    )
-
-
-def _moment(node: Node, place: Place) -> Moment:
-    if isinstance(node, Scalar):
-        return AtManual() if node.value == "manual" else AtOffset(offset=duration(node, place))
-    fields = _AT(node, place)
-    steps = [key for key in ("before_step", "after_step", "during_step") if key in fields.written]
-    if len(steps) + ("when" in fields.written) != 1:
-        expected = "a duration, manual, or exactly one of before_step, after_step and during_step"
-        raise place.wrong(node, expected, code="one-of")
-    if not steps or steps[0] not in fields.values:
-        raise RefusedError
-    if "offset" in fields.written and steps[0] != "during_step":
-        raise place.key("offset").wrong(node, "during_step beside it", code="contradiction")
-    moment = steps[0].removesuffix("_step")
-    offset = fields.values.get("offset", Duration(0))
-    match moment:
-        case "before":
-            return AtStep(moment="before", step=fields.values[steps[0]])
-        case "after":
-            return AtStep(moment="after", step=fields.values[steps[0]])
-        case _:
-            return AtStep(moment="during", step=fields.values[steps[0]], offset=offset)
+)  # fmt: skip
 
 
 def _pair(node: Node, place: Place) -> tuple[str, ...]:
-    pair = items(text)(node, place)
-    if len(pair) != 2 or pair[0] == pair[1]:  # noqa: PLR2004
+    pair = items(fixed_text)(node, place)
+    if not isinstance(node, Items) or len(node.items) != 2:  # noqa: PLR2004 -- a pair
+        raise place.wrong(node, "two different services", code="wrong-value")
+    if len(pair) != len(node.items):
+        raise RefusedError
+    if pair[0] == pair[1]:
         raise place.wrong(node, "two different services", code="wrong-value")
     return pair
 
 
-_COMMON: dict[str, Shape[Any]] = {
-    "id": name,
-    "fault": text,
-    "target": _target,
-    "at": _moment,
-    "for": positive_duration,
-    "until": lambda node, place: _UNTIL(node, place).values["step"],
-    "probability": number(0, 1),
-    "repeat": lambda node, place: Repeat(**_REPEAT(node, place).values),
-    "verify": boolean,
-    "verify_reason": text,
-    "allow_inconclusive": reason,
-}
-_NETWORK: dict[str, Shape[Any]] = {
-    "between": _pair,
-    "direction": choice("egress", "ingress", "both"),
-    "ports": items(port, at_least=1),
-    "protocol": choice("tcp", "udp", "any"),
-}
-RECORDS = (
-    Record(place="scenarios[].chaos[]", keys={**_COMMON, "backend": text}),
-    Record(place="a network fault of scenarios[].chaos[]", keys=_NETWORK),
-    *(
-        Record(place=f"the fault {kind}", keys=dict.fromkeys(parameters, text))
-        for kind, parameters in FAULTS.items()
-    ),
-    _TARGET, _AT, _UNTIL, _REPEAT,
-)  # fmt: skip
+_pair_shape = Shape(
+    _pair,
+    "two different services",
+    {"type": "array", "items": fixed_text, "minItems": 2, "maxItems": 2, "uniqueItems": True},
+    example="[api, db]",
+)
+_COMMON: Mapping[str, Key] = MappingProxyType({
+    "id": Key(name, "The name of the fault, unique in its scenario: steps and expectations refer to it.",
+              example="slow-db", errors=("duplicate-fault",)),
+    "at": Key(moment, "When it begins.", default="0s", example="2s", errors=("unknown-step", "never-injected")),
+    "probability": Key(number(0, 1), "The chance of each occurrence, drawn when the plan is made.", default="1.0",
+                       example="0.5"),
+    "repeat": Key(_REPEAT.making(Repeat), "More than one occurrence.", example="{every: 1s, times: 10}",
+                  errors=("contradiction",)),
+    "verify": Key(boolean, "Whether its effect is measured from outside; `false` needs `verify_reason`.",
+                  default="true", example="false", errors=("missing-key",)),
+    "verify_reason": Key(fixed_text, "Why its effect is not measured.", example="nothing outside can see it",
+                         errors=("contradiction",)),
+    "allow_inconclusive": Key(reason, "Why a run passes although there is no evidence of this fault.",
+                              example="{reason: the machine may lack netem}"),
+})  # fmt: skip
+_WINDOW: Mapping[str, Key] = MappingProxyType({
+    "for": Key(positive_duration, "How long each occurrence lasts. Without it and `until`: until the steps end.",
+               example="10s", errors=("contradiction",)),
+    "until": Key(_UNTIL.making(lambda step: step), "The step before which it ends.", example="{step: check}",
+                 errors=("contradiction", "unknown-step", "impossible")),
+})  # fmt: skip
+_TARGET = Key(
+    target,
+    "Whom it strikes: a service, or `{any_of, count}`, `{all: true}`, `{label: tier=storage}`, `{replica: 2, of: db}`.",
+    example="db",
+    errors=("unknown-service", "unknown-label", "unknown-replica"),
+)
+_NETWORK: Mapping[str, Key] = MappingProxyType({
+    "between": Key(_pair_shape, "Limits it to the traffic of this pair, instead of a target.",
+                   errors=("unknown-service",)),
+    "direction": Key(choice("egress", "ingress", "both"), "Which traffic of the target.", default="egress",
+                     example="both"),
+    "ports": Key(items(port, at_least=1), "Only traffic from or to these ports.", example="[5432]"),
+    "protocol": Key(choice("tcp", "udp", "any"), "Only this protocol.", default="any", example="tcp"),
+})  # fmt: skip
 
 
-def _available(node: Table, place: Place) -> tuple[str, Available]:
-    """Return the fault that `node` names and what is known of it; reports one that does not exist or is not built."""
+def _kind_shape(kind: str) -> Shape[str]:
+    """Return the shape of the key `fault` in the record of this kind; `_kind_of` has read it before."""
+    return Shape(lambda _node, _place: kind, kind, {"const": kind}, example=kind, choices=(kind,))
+
+
+def _parameters(kind: str, known: Kind) -> dict[str, Key]:
+    if not known.nested:
+        return dict(known.parameters)
+    inside = Record(
+        place=f"the fault {kind}.parameters",
+        doc=f"The parameters of {kind}: not beside its other keys, some of which are called alike.",
+        keys=known.parameters,
+        required=known.required,
+    )
+    return {
+        "parameters": Key(inside.into(lambda fields: MappingProxyType(fields.values)), "The parameters of this fault.")
+    }
+
+
+def _record(kind: str, known: Kind) -> Record:
+    who = known.struck_by if len(known.struck_by) > 1 else ()
+    needed = known.struck_by if len(known.struck_by) == 1 and not known.may_lack_target else ()
+    own = _parameters(kind, known)
+    keys = {
+        "id": _COMMON["id"],
+        "fault": Key(_kind_shape(kind), "Which fault it is: `family.fault`.", errors=("unknown-fault",)),
+        **({"target": _TARGET} if known.struck_by else {}),
+        **(_NETWORK if known.of_network else {}),
+        **{key: value for key, value in _COMMON.items() if key != "id"},
+        **({} if known.instant else _WINDOW),
+        "backend": Key(choice("auto", *known.rungs), "The mechanism: the best that the machine has, or one by name.",
+                       default="auto"),
+        **own,
+    }  # fmt: skip
+    inside = ("parameters",) if known.nested and known.required else ()
+    return Record(
+        place=f"the fault {kind}",
+        doc=known.doc,
+        keys=MappingProxyType(keys),
+        required=("id", "fault", *needed, *(inside if known.nested else known.required)),
+        exactly_one=known.exactly_one,
+        at_least_one=who or known.at_least_one,
+        at_most_one=(*known.at_most_one, *((who,) if who else ()), *(() if known.instant else (("for", "until"),))),
+        needs=MappingProxyType({"verify_reason": "verify"}),
+        advice=MappingProxyType(_advice(known)),
+    )
+
+
+def _advice(known: Kind) -> dict[str, str]:
+    advice: dict[str, str] = {}
+    if known.instant:
+        advice |= dict.fromkeys(_WINDOW, "this fault happens and is over: take the key out")
+    if not known.struck_by:
+        advice["target"] = "its parameters say whom it strikes: take the key out"
+    if known.nested:
+        advice |= {key: f"write it under parameters: {{{key}: …}}" for key in known.parameters}
+    return advice
+
+
+RECORDS: Mapping[str, Record] = MappingProxyType({kind: _record(kind, known) for kind, known in FAULTS.items()})
+"""For every kind of fault, what an entry of `chaos` with it may say."""
+
+
+@cache
+def defaults_of(kind: str) -> Mapping[str, ParameterValue]:
+    """Return the values of the parameters that may be left out, read from what the documentation says they are."""
+    found: dict[str, ParameterValue] = {}
+    for parameter, key in FAULTS[kind].parameters.items():
+        if key.default:
+            found[parameter] = key.shape(_node(key.default), _DETACHED)
+    if kind == "container.kill":
+        # No word of the language says it: the service's own policy if it has one, else a start at the fault's end.
+        found["revive"] = "default"
+    return MappingProxyType(found)
+
+
+_DETACHED = Place(log=None)  # type: ignore[arg-type] # a default fits its shape, so nothing is reported
+
+
+def _node(text: str) -> Node:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    if isinstance(value, list):
+        inner = tuple(Scalar(value=item, text=str(item), at=NOWHERE) for item in value)
+        return Items(items=inner, at=NOWHERE, size=len(inner) + 1)
+    return Scalar(value=value, text=text, at=NOWHERE)
+
+
+def _kind_of(node: Table, place: Place) -> str:
+    """Return the kind of fault that `node` names; reports one that does not exist."""
     named = node.get("fault")
     if named is None:
         place.log.report("missing-key", node.at, f'{place.path} needs the key "fault"', expected="a key fault")
         raise RefusedError
-    kind = text(named, place.key("fault"))
-    if kind in AVAILABLE:
-        return kind, AVAILABLE[kind]
+    kind = fixed_text(named, place.key("fault"))
     if kind in FAULTS:
-        raise not_available(named, place.key("fault"), f"the fault {shown(kind)}")
-    tails = {full.rpartition(".")[2]: full for full in FAULTS}
-    close = tails.get(kind) or nearest(kind, FAULTS)
+        return kind
+    tails: dict[str, list[str]] = {}
+    for full in FAULTS:
+        tails.setdefault(full.rpartition(".")[2], []).append(full)
+    close = " or ".join(tails.get(kind, ())) or nearest(kind, FAULTS)
+    close = close or " or ".join(tails.get(nearest(kind, tails), ()))
     suggestion = f"did you mean {close}?" if close else ""
     message = f"there is no fault {shown(kind)}"
     expected = "family.fault, as the catalogue names them"
@@ -210,50 +212,63 @@ def _available(node: Table, place: Place) -> tuple[str, Available]:
     raise RefusedError
 
 
-def fault(node: Node, place: Place) -> Fault:
+def _fault(node: Node, place: Place) -> Fault:
     """Read one entry of `chaos`, with the parameters that its fault takes."""
     if not isinstance(node, Table):
         raise place.wrong(node, "a mapping with the keys id, fault, target, …")
-    kind, available = _available(node, place)
-    keys = {
-        **_COMMON,
-        "backend": choice("auto", *available.backends),
-        **available.parameters,
-        **(_NETWORK if available.of_network else {}),
-    }
-    record = Record(place=f"the fault {kind}", keys=keys, required=("id", *available.required))
-    fields = record(node, place)
-    _check(node, fields.written, place)
+    kind = _kind_of(node, place)
+    known = FAULTS[kind]
+    if not known.available:
+        named = node.get("fault")
+        place.later(named.at if named else node.at, f"the fault {kind}")
+    fields = RECORDS[kind](node, place)
+    _check_verify(node, fields.written, place)
+    _check_manual(node, fields.written, place)
     values = fields.values
-    given = {key: values.pop(key) for key in available.parameters if key in values}
-    parameters = MappingProxyType({**available.defaults, **given})
-    values.pop("fault", None)
+    if any(key not in values for key in fields.written & RECORDS[kind].keys.keys()):
+        raise RefusedError  # what is checked across faults would be told of a value that nobody wrote
+    values.pop("fault")
+    if known.nested:
+        given = dict(values.pop("parameters", {}))
+    else:
+        given = {key: values.pop(key) for key in known.parameters if key in values}
+    if kind == "custom" and given["verify"] is False:
+        values["verify"] = given.pop("verify")
     return Fault(
         kind=kind,
         at=node.at,
         moment=values.pop("at", AtOffset(offset=Duration(0))),
         duration=values.pop("for", None),
         until_step=values.pop("until", ""),
-        parameters=parameters,
+        parameters=MappingProxyType({**defaults_of(kind), **given}),
         **values,
     )
 
 
-def _check(node: Table, written: frozenset[str], place: Place) -> None:
-    if not written & {"target", "between"}:
-        place.log.report("missing-key", node.at, f'{place.path} needs the key "target"', expected="whom it strikes")
-    if {"target", "between"} <= written:
-        place.log.report("one-of", node.key_at("between"), f"{place.path} takes target or between, not both")
-    if {"for", "until"} <= written:
-        message = f"{place.path} takes for or until, not both"
-        place.log.report("contradiction", node.key_at("until"), message)
+fault = variants("fault", RECORDS, _fault)
+"""One entry of `chaos`: its keys depend on its `fault`."""
+
+
+def _check_verify(node: Table, written: frozenset[str], place: Place) -> None:
     verified = node.get("verify")
     off = isinstance(verified, Scalar) and verified.value is False
     if off and "verify_reason" not in written:
         message = f"{place.path} does not verify its effect and gives no reason"
         place.log.report("missing-key", node.key_at("verify"), message, expected="a key verify_reason")
-    if "verify_reason" in written and not off:
+    if "verify_reason" in written and not off and verified is not None:
         message = f"{place.path} gives a reason not to verify, and verifies"
         place.log.report("contradiction", node.key_at("verify_reason"), message, expected="verify: false beside it")
-    if "repeat" in written and isinstance(at := node.get("at"), Scalar) and at.value == "manual":
+
+
+def _check_manual(node: Table, written: frozenset[str], place: Place) -> None:
+    at = node.get("at")
+    if "repeat" in written and isinstance(at, Scalar) and at.value == "manual":
         place.log.report("contradiction", node.key_at("repeat"), f"{place.path} is manual: steps inject it, once each")
+
+
+def value_of(kind: str, parameter: str, written: bool | float | str) -> ParameterValue:
+    """Return a value of this parameter from a scalar that has been checked to be one (`values` of a sweep)."""
+    text = json.dumps(written) if isinstance(written, bool) else str(written)
+    shape = FAULTS[kind].parameters[parameter].shape
+    found: ParameterValue = shape(Scalar(value=written, text=text, at=NOWHERE), _DETACHED)
+    return found

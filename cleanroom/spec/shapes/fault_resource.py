@@ -1,0 +1,236 @@
+"""Faults of the families resource, filesystem and clock (spec.md section 8)."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from cleanroom.spec.shapes.clock import FASTEST, instant, offset
+from cleanroom.spec.shapes.fault_kind import Kind, parameter, path, percent, written_as
+from cleanroom.spec.shapes.shape import choice, integer, items, number, pattern_text
+from cleanroom.spec.shapes.value import duration, positive_duration, positive_size, rate, size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_full = parameter(path, "A directory of the file system that runs full.", example="/var/lib/data")
+_file = parameter(path, "The file or directory.", example="/etc/app.toml")
+_mounted = parameter(path, "The directory that the fault covers.", example="/var/lib/data")
+_operations = parameter(
+    items(
+        choice("open", "read", "write", "fsync", "create", "rename", "unlink", "mkdir", "readdir", "stat", "truncate"),
+        at_least=1,
+    ),
+    "The operations that are struck. Left out: all of them.", example="[write, fsync]",
+)  # fmt: skip
+
+RESOURCE: Mapping[str, Kind] = MappingProxyType({
+    "resource.cpu_stress": Kind(
+        doc="Processes inside the container burn its processors.",
+        parameters={
+            "workers": parameter(integer(1, 1000), "How many.", "1", example="2"),
+            "load": parameter(percent, "The share of the time that each of them burns.", "100"),
+        },
+        rungs=("exec",),
+    ),
+    "resource.cpu_throttle": Kind(
+        doc="The container gets less processor time.",
+        parameters={"cpus": parameter(number(0, above=True), "How many processors' worth.", example="0.1")},
+        required=("cpus",),
+        rungs=("cgroup",),
+    ),
+    "resource.memory_pressure": Kind(
+        doc="Memory is taken inside the container, and given back at the fault's end.",
+        parameters={
+            "size": parameter(positive_size, "How much, in bytes."),
+            "percent": parameter(percent, "Which share of its limit.", example="80"),
+            "ramp": parameter(duration, "The time in which it is taken.", "0", example="5s"),
+        },
+        exactly_one=("size", "percent"),
+        rungs=("exec",),
+    ),
+    "resource.memory_limit": Kind(
+        doc="The container's memory limit is another one.",
+        parameters={"memory": parameter(positive_size, "The limit, in bytes.")},
+        required=("memory",),
+        rungs=("cgroup",),
+    ),
+    "resource.memory_leak": Kind(
+        doc="More and more memory is taken inside the container, in steps.",
+        parameters={
+            "step": parameter(positive_size, "How much more each time, in bytes.", example="1MiB"),
+            "every": parameter(positive_duration, "The time between two steps.", example="500ms"),
+        },
+        required=("step", "every"),
+        rungs=("exec",),
+    ),
+    "resource.disk_full": Kind(
+        doc="A file system of the container is full. With neither `leave` nor `percent` nothing is left.",
+        parameters={
+            "path": _full,
+            "leave": parameter(size, "How much is left, in bytes.", example="1MiB"),
+            "percent": parameter(percent, "Which share of it is in use.", example="95"),
+        },
+        required=("path",),
+        at_most_one=(("leave", "percent"),),
+        rungs=("exec",),
+    ),
+    "resource.inode_exhaustion": Kind(
+        doc="A file system of the container has no room for new files.",
+        parameters={"path": _full, "leave": parameter(integer(0), "How many files there is room for.", "0")},
+        required=("path",),
+        rungs=("exec",),
+    ),
+    "resource.fd_exhaustion": Kind(
+        doc="The processes of the container can open no more files.",
+        parameters={"leave": parameter(integer(0), "How many each of them can still open.", "0")},
+        rungs=("prlimit",),
+    ),
+    "resource.pids_limit": Kind(
+        doc="The container can start no more processes than this.",
+        parameters={"max": parameter(integer(1), "Processes and threads.", example="20")},
+        required=("max",),
+        rungs=("cgroup",),
+    ),
+    "resource.io_throttle": Kind(
+        doc="The container reads or writes its disks slowly.",
+        parameters={
+            "read": parameter(rate, "The most that it reads.", example="4MiB/s"),
+            "write": parameter(rate, "The most that it writes.", example="1MiB/s"),
+        },
+        at_least_one=("read", "write"),
+        rungs=("cgroup", "fuse"),
+    ),
+    "resource.file_size": Kind(
+        doc="The processes of the container can write no file that is larger.",
+        parameters={"max": parameter(positive_size, "The largest size, in bytes.", example="1MiB")},
+        required=("max",),
+        rungs=("prlimit",),
+    ),
+})  # fmt: skip
+
+_MODE = "a mode in octal digits, such as 0400"
+_OWNER = "an owner, such as root or 1000:1000"
+
+FILESYSTEM: Mapping[str, Kind] = MappingProxyType({
+    "filesystem.read_only": Kind(
+        doc="Nothing can be written below a directory.", parameters={"path": _mounted}, required=("path",),
+        rungs=("mount",),
+    ),
+    "filesystem.permission": Kind(
+        doc="A file or directory has another mode or owner.",
+        parameters={
+            "path": _file,
+            "mode": parameter(written_as("[0-7]{3,4}", _MODE, example='"0400"'), "The mode, in octal digits."),
+            "owner": parameter(
+                written_as(r"[a-z_0-9][a-z0-9_.-]*(?::[a-z_0-9][a-z0-9_.-]*)?", _OWNER, example="root"),
+                "The owner, and after a colon the group.",
+            ),
+        },
+        required=("path",),
+        at_least_one=("mode", "owner"),
+        rungs=("exec",),
+    ),
+    "filesystem.missing": Kind(
+        doc="A file or directory is not there, and is put back at the fault's end.", parameters={"path": _file},
+        required=("path",), rungs=("exec",),
+    ),
+    "filesystem.corrupt": Kind(
+        doc="Bytes of a file are changed, or its end is cut off; a copy is put back at the fault's end.",
+        parameters={
+            "path": _file,
+            "offset": parameter(size, "Where the bytes begin. Left out: drawn from the seed.", example="0"),
+            "bytes": parameter(positive_size, "How many bytes are changed.", example="16"),
+            "truncate": parameter(size, "The size to which it is cut.", example="100"),
+        },
+        required=("path",),
+        exactly_one=("bytes", "truncate"),
+        at_most_one=(("offset", "truncate"),),
+        rungs=("exec",),
+    ),
+    "filesystem.io_error": Kind(
+        doc="Operations below a directory fail.",
+        parameters={
+            "path": _mounted,
+            "operations": _operations,
+            "errno": parameter(pattern_text("E[A-Z0-9]{2,15}", "an error such as EIO", example="EIO"),
+                               "The error that they fail with.", "EIO", example="ENOSPC"),
+            "percent": parameter(percent, "The share of them, each decided by the seeded stream.", "100"),
+        },
+        required=("path",),
+        rungs=("fuse",),
+    ),
+    "filesystem.io_delay": Kind(
+        doc="Operations below a directory are slow.",
+        parameters={
+            "path": _mounted,
+            "operations": _operations,
+            "delay": parameter(positive_duration, "How much longer each of them takes.", example="50ms"),
+        },
+        required=("path", "delay"),
+        rungs=("fuse",),
+    ),
+    "filesystem.lock": Kind(
+        doc="A lock on a file is held.",
+        parameters={"path": _file, "kind": parameter(choice("flock", "fcntl"), "Which kind of lock.", "flock")},
+        required=("path",),
+        rungs=("exec",),
+    ),
+    "filesystem.churn": Kind(
+        doc="Files are made, written, renamed and removed all the time.",
+        parameters={
+            "path": _mounted,
+            "workers": parameter(integer(1, 1000), "How many processes do so.", "1", example="4"),
+            "files": parameter(integer(1), "How many files each of them has at once.", "100", example="1000"),
+        },
+        required=("path",),
+        rungs=("exec",),
+    ),
+    "filesystem.symlink": Kind(
+        doc="A path is a symbolic link that leads nowhere.",
+        parameters={
+            "path": _file,
+            "kind": parameter(choice("dangling", "loop"), "To nothing, or back to itself.", "dangling"),
+        },
+        required=("path",),
+        rungs=("exec",),
+    ),
+    "filesystem.unlink_open": Kind(
+        doc="A file is removed while it is open; it is put back at the fault's end.", parameters={"path": _file},
+        required=("path",), rungs=("exec",),
+    ),
+})  # fmt: skip
+
+CLOCK: Mapping[str, Kind] = MappingProxyType({
+    "clock.skew": Kind(
+        doc="The container's clock is wrong by a fixed time.",
+        parameters={"offset": parameter(offset, "By how much; ahead when positive.")},
+        required=("offset",),
+        rungs=("libfaketime",),
+    ),
+    "clock.jump": Kind(
+        doc="The container's clock jumps, again and again.",
+        parameters={
+            "offsets": parameter(items(offset, at_least=1), "Each jump, in order.", example="[1h, -90s]"),
+            "every": parameter(positive_duration, "The time between two jumps.", example="1s"),
+        },
+        required=("offsets", "every"),
+        rungs=("libfaketime",),
+    ),
+    "clock.rate": Kind(
+        doc="The container's clock runs faster or slower.",
+        parameters={
+            "rate": parameter(number(0, FASTEST, above=True), "How many times as fast.", example="1.5")
+        },
+        required=("rate",),
+        rungs=("libfaketime",),
+    ),
+    "clock.freeze": Kind(
+        doc="The container's clock stands still.",
+        parameters={
+            "at": parameter(instant, "What it shows. Left out: the time at which the fault begins.")
+        },
+        rungs=("libfaketime",),
+        nested=True,
+    ),
+})  # fmt: skip
