@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from cleanroom.spec.shapes.place import Place
 
 MOST_REPLICAS = 100
+LONGEST_NAME = 63
 _SERVICE_NAME = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _NAME = re.compile(_SERVICE_NAME)
 _RESERVED = ("localhost",)
@@ -220,8 +221,8 @@ SERVICE = Record(
         ),
         "clock": Key(
             clock,
-            "What its wall clock says: `real`, `frozen`, or `at` an instant, ahead by an `offset`, or faster by `rate`. "
-            "Without it the machine's time, or that of `determinism.freeze_clock`.",
+            "What its wall clock says: `real`, `frozen`, or `at` an instant, ahead by an `offset`, or faster by `rate`."
+            " Without it the machine's time, or that of `determinism.freeze_clock`.",
             example='{at: "2025-01-01T00:00:00Z"}',
         ),
         "timezone": Key(timezone, "Its time zone, as `TZ`.", default="UTC", later=True),
