@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal
 
+from cleanroom.spec.attribute_schema import AttributeSchema
+from cleanroom.spec.comparator import Comparator
+from cleanroom.spec.expectation import Expectation, Level
+from cleanroom.spec.graph import EdgeExpectation, GraphExpectation
+from cleanroom.spec.invariant import Invariant
 from cleanroom.spec.pattern import Pattern
+from cleanroom.spec.resilience import FaultExpectation, ResilienceExpectation, ResourceExpectation
+from cleanroom.spec.signal import LintExpectation, LogExpectation, MetricExpectation
 from cleanroom.spec.source import NOWHERE, Position
+from cleanroom.spec.timing import (
+    ConcurrencyExpectation,
+    IntervalExpectation,
+    OrderExpectation,
+    OverlapExpectation,
+    RateExpectation,
+    WindowExpectation,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+__all__ = [
+    "AttributeConditions", "CountExpectation", "EdgeExpectation", "EventConditions", "Expect", "GraphExpectation",
+    "HermeticityExpectation", "Level", "OutcomeExpectation", "Pattern", "SpanExpectation", "StatusExpectation",
+]  # fmt: skip
 
-    from cleanroom.spec.comparator import Comparator
-
-Level: TypeAlias = Literal["error", "warning"]
 NO_COMPARATORS: Mapping[str, Comparator] = MappingProxyType({})
+NO_SCHEMA: Mapping[str, AttributeSchema] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +53,7 @@ class EventConditions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpanExpectation:
+class SpanExpectation(Expectation):
     """One entry of `expect.spans`: selectors (conjunctive) and conditions on what was selected."""
 
     name: Pattern | None = None
@@ -59,59 +75,47 @@ class SpanExpectation:
     links: Comparator | None = None
     status: Comparator | None = None
     duration: Comparator | None = None
+    schema: Mapping[str, AttributeSchema] = field(default_factory=lambda: NO_SCHEMA)
+    schema_file: str = ""
+    """A file that holds the schema instead, relative to the spec."""
     some: bool = False
-    id: str = ""
-    description: str = ""
-    level: Level = "error"
-    at: Position = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EdgeExpectation:
-    """One pair of `graph.edges`: [parent, child] patterns."""
-
-    parent: Pattern
-    child: Pattern
-    at: Position = field(default=NOWHERE, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountExpectation:
+class CountExpectation(Expectation):
     """One figure of `counts`; `key` is what the `by_*` ones are keyed by."""
 
     what: Literal["spans", "errors", "events", "by_name", "by_service", "by_kind"]
     key: str = ""
     comparator: Comparator
-    at: Position = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusExpectation:
+class StatusExpectation(Expectation):
     """`status.all` (name None) or one entry of `status.by_name`."""
 
     name: Pattern | None = None
     comparator: Comparator
-    at: Position = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HermeticityExpectation:
+class HermeticityExpectation(Expectation):
     """`hermeticity`: facts come from the network and from inventories, never from spans alone."""
 
     egress_none: bool = False
+    egress_declared: bool = False
+    """Only what `network.egress` of the suite allows was reached."""
     leaks_none: bool = False
     resource: Mapping[str, Comparator] = field(default_factory=lambda: NO_COMPARATORS)
     forbid_attributes: tuple[str, ...] = ()
     services_closed: bool = False
-    at: Position = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeExpectation:
+class OutcomeExpectation(Expectation):
     """`outcome`: the scenario's own outcome (passed, degraded, failed, …)."""
 
     outcome: str
-    at: Position = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +124,26 @@ class Expect:
 
     outcome: OutcomeExpectation | None = None
     spans: tuple[SpanExpectation, ...] = ()
-    edges: tuple[EdgeExpectation, ...] = ()
+    graph: GraphExpectation | None = None
     counts: tuple[CountExpectation, ...] = ()
+    windows: tuple[WindowExpectation, ...] = ()
+    order: tuple[OrderExpectation, ...] = ()
+    overlap: tuple[OverlapExpectation, ...] = ()
+    intervals: tuple[IntervalExpectation, ...] = ()
+    rate: tuple[RateExpectation, ...] = ()
+    concurrency: tuple[ConcurrencyExpectation, ...] = ()
     status: tuple[StatusExpectation, ...] = ()
     hermeticity: HermeticityExpectation | None = None
+    resilience: tuple[ResilienceExpectation, ...] = ()
+    resources: tuple[ResourceExpectation, ...] = ()
+    faults: tuple[FaultExpectation, ...] = ()
+    invariants: tuple[Invariant, ...] = ()
+    lint: LintExpectation | None = None
+    metrics: tuple[MetricExpectation, ...] = ()
+    logs: tuple[LogExpectation, ...] = ()
     at: Position = field(default=NOWHERE, compare=False)
+
+    @property
+    def edges(self) -> tuple[EdgeExpectation, ...]:
+        """The pairs of `graph.edges`."""
+        return () if self.graph is None else self.graph.edges

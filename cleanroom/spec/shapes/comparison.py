@@ -83,10 +83,16 @@ def comparator(judged: Judged = "anything", *, words: tuple[str, ...] = ()) -> S
     )
 
 
+def comparators_of(judged: Judged) -> Mapping[str, Key]:
+    """Return the comparators by which a judged value can be compared, for mappings that have keys beside them."""
+    return _record(judged, ()).keys
+
+
 def _found(judged: Judged, words: tuple[str, ...]) -> str:
     return one_of(words) if words else _WORDS.get(judged, "a value")
 
 
+@cache
 def _record(judged: Judged, words: tuple[str, ...]) -> Record:
     """Return the mapping of the comparators by which a judged value can be compared at all."""
     of = one_of(words) if words else {"anything": "any value", "text": "text"}.get(judged, f"a {judged}")

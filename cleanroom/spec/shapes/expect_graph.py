@@ -1,0 +1,74 @@
+"""The shape of `expect.graph` (spec.md section 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleanroom.spec.graph import EdgeExpectation, GraphExpectation
+from cleanroom.spec.shapes.expectation import checked, identity, pair
+from cleanroom.spec.shapes.record import Key, Record
+from cleanroom.spec.shapes.shape import Shape, integer, items, true
+
+if TYPE_CHECKING:
+    from cleanroom.spec.document import Node
+    from cleanroom.spec.shapes.expectation import Pair
+    from cleanroom.spec.shapes.place import Place
+
+
+def _edge(found: Pair) -> EdgeExpectation:
+    return EdgeExpectation(parent=found.first, child=found.second, at=found.at, **found.identity)
+
+
+_edges = items(pair.then(_edge), at_least=1)
+_CLASH = ("contradiction",)
+_GRAPH = Record(
+    place="expect.graph",
+    doc="How spans and services are connected. Spans are connected by their parent ids, within one trace.",
+    keys={
+        "edges": Key(
+            _edges, "Pairs of span names: some span of the first is the direct parent of one of the second.",
+            example="[[api.checkout, db.insert]]", errors=_CLASH,
+        ),
+        "no_edges": Key(
+            _edges, "Pairs of span names: no span of the first is the direct parent of one of the second.",
+            example="[[web, db.insert]]", later=True, errors=_CLASH,
+        ),
+        "paths": Key(
+            _edges, "Pairs of span names: some span of the first is an ancestor of one of the second, however far.",
+            example="[[web, db.insert]]", later=True, errors=_CLASH,
+        ),
+        "no_paths": Key(
+            _edges, "Pairs of span names: no span of the first is an ancestor of one of the second.",
+            example="[[web, admin]]", later=True, errors=_CLASH,
+        ),
+        "service_edges": Key(
+            _edges, "Pairs of services: some span of the first service is the direct parent of one of the second.",
+            example="[[api, db]]", later=True, errors=_CLASH,
+        ),
+        "acyclic": Key(
+            true, "Parent ids form no circle, and no service is called, directly or through others, by one that it calls.",
+            later=True, errors=_CLASH,
+        ),
+        "single_root": Key(true, "Every trace has exactly one root, the runner's spans included.", later=True),
+        "no_orphans": Key(true, "Every parent id is that of a span of the same trace.", later=True),
+        "connected": Key(true, "All spans of a trace hang together: each is reached from its root.", later=True),
+        "max_depth": Key(
+            integer(1), "The most service spans in a chain from a root down; the runner's do not count.",
+            example="12", later=True, errors=("impossible",),
+        ),
+        "closed": Key(
+            true, "Every edge between services is declared in `service_edges`; with `edges`, every edge between spans is.",
+            later=True,
+        ),
+        **identity(later=True),
+    },
+    not_empty=True,
+)  # fmt: skip
+
+
+def _graph(node: Node, place: Place) -> GraphExpectation:
+    return GraphExpectation(at=node.at, **checked(_GRAPH, node, place).values)
+
+
+graph: Shape[GraphExpectation] = Shape(_graph, "a mapping", _GRAPH, example="{edges: [[api.checkout, db.insert]]}")
+"""`graph: {edges, …}`."""

@@ -1,0 +1,61 @@
+"""The shapes of `expect.lint`, `metrics` and `logs` (spec.md section 6)."""
+
+from __future__ import annotations
+
+from cleanroom.spec.shapes.comparison import comparator
+from cleanroom.spec.shapes.expectation import expectation, identity
+from cleanroom.spec.shapes.record import Key, Record
+from cleanroom.spec.shapes.shape import fixed_text, integer, items, regex, table
+from cleanroom.spec.signal import LintExpectation, LogExpectation, MetricExpectation
+
+_LINT = Record(
+    place="expect.lint",
+    doc="How well the service spans are made: names, attributes and structure against the conventions of OpenTelemetry.",
+    keys={
+        "min_score": Key(integer(1, 100), "The lowest score that the service spans may have.", example="80"),
+        **identity(),
+    },
+    required=("min_score",),
+)
+_METRIC = Record(
+    place="expect.metrics[]",
+    doc="A metric that services send. No selected data point breaks it.",
+    keys={
+        "name": Key(fixed_text, "The name of the metric.", example="http.server.request.duration"),
+        "where": Key(
+            table(comparator(), at_least=1), "Selects data points whose attributes satisfy every comparator.",
+            example="{http.route: /orders}",
+        ),
+        "value": Key(
+            comparator("number"), "What every selected data point must be; of a histogram its mean, in its own unit.",
+            example="{lte: 1}",
+        ),
+        **identity(),
+    },
+    required=("name", "value"),
+)  # fmt: skip
+_LOG = Record(
+    place="expect.logs[]",
+    doc="Lines that a service writes to its output.",
+    keys={
+        "service": Key(fixed_text, "The name of the service.", example="api", errors=("unknown-service",)),
+        "matches": Key(regex, "A regular expression, searched for in each line.", example="ERROR"),
+        "count": Key(comparator("count"), "In how many lines it is found.", "{gte: 1}", "0"),
+        **identity(),
+    },
+    required=("service", "matches"),
+)
+SIGNAL_KEYS: dict[str, Key] = {
+    "lint": Key(
+        expectation(_LINT, LintExpectation), "How well the service spans are made.", example="{min_score: 80}", later=True
+    ),
+    "metrics": Key(
+        items(expectation(_METRIC, MetricExpectation), at_least=1), "What the metrics of services say.",
+        example="[{name: http.server.request.duration, value: {lte: 1}}]", later=True,
+    ),
+    "logs": Key(
+        items(expectation(_LOG, LogExpectation), at_least=1), "What services write to their output.",
+        example="[{service: api, matches: ERROR, count: 0}]", later=True,
+    ),
+}  # fmt: skip
+"""The keys of `expect` about telemetry besides spans."""
