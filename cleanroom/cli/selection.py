@@ -15,12 +15,17 @@ ALLOWED_PREFIX = "CLEANROOM_"
 _INTERNAL = ("CLEANROOM_JOB", "CLEANROOM_IMAGE", "CLEANROOM_CELL")
 
 
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that name specs and what is put into them."""
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name spec files."""
     parser.add_argument(
         "specs", nargs="*", default=["."], metavar="SPEC", help="spec files, folders or globs (default: .)"
     )
     parser.add_argument("--root", default=".", help="the repository; nothing outside of it is read (default: .)")
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name specs and what is put into them."""
+    add_files(parser)
     parser.add_argument(
         "--tags", action="append", default=[], metavar="TAG", help="only scenarios with one of these tags"
     )
@@ -36,11 +41,18 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def files_of(arguments: argparse.Namespace) -> tuple[tuple[Path, str], ...]:
+    """Return the spec files that `add_files` named, each with its name below the root; raises `UsageError`."""
+    from cleanroom.spec.discover import discover  # noqa: PLC0415 - the parser itself stays light
+
+    root = _root(arguments)
+    files = discover([_relative(spec, root) for spec in arguments.specs], root)
+    return tuple((path, path.relative_to(root).as_posix()) for path in files)
+
+
 def options_of(arguments: argparse.Namespace, **more: object) -> RunOptions:
     """Return the options that the arguments ask for; raises `UsageError`."""
-    root = Path(arguments.root).resolve()
-    if not root.is_dir():
-        raise UsageError(f"--root {arguments.root}: there is no such folder")
+    root = _root(arguments)
     if arguments.iterations is not None and not 1 <= arguments.iterations <= 100:  # noqa: PLR2004 - spec.md section 7
         raise UsageError(f"--iterations {arguments.iterations}: expected 1 to 100")
     seed, is_random = _seed(arguments.seed)
@@ -56,6 +68,13 @@ def options_of(arguments: argparse.Namespace, **more: object) -> RunOptions:
         environment=_environment(os.environ, arguments.allow_env),
         **more,  # type: ignore[arg-type]  # each command passes fields of the value by name
     )
+
+
+def _root(arguments: argparse.Namespace) -> Path:
+    root = Path(arguments.root).resolve()
+    if not root.is_dir():
+        raise UsageError(f"--root {arguments.root}: there is no such folder")
+    return root
 
 
 def _relative(spec: str, root: Path) -> str:

@@ -1,0 +1,1 @@
+"""One way to write a spec file: the same data and every comment, laid out anew."""
