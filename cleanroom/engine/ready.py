@@ -15,7 +15,9 @@ from cleanroom.clock import Clock, Deadline
 from cleanroom.engine.ports import ContainerState, Engine, ExecSpec
 from cleanroom.errors import EngineError, InterruptedRunError
 from cleanroom.quantity import Duration
-from cleanroom.spec.probe import ExecProbe, ExitProbe, HttpProbe, LogProbe, Ready, TcpProbe
+from cleanroom.spec.comparator import describe, judge
+from cleanroom.spec.probe import ExitProbe, HttpProbe, LogProbe, Probe, Question, TcpProbe
+from cleanroom.spec.query import ExecAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +30,7 @@ _STEADY_S: Final = 0.2
 _FIRST_S: Final = 0.005
 _LAST_S: Final = 0.1
 _ATTEMPT_S: Final = 2.0
+_FIRST_ERROR: Final = 400
 _KEPT_LOG: Final = 256 * 1024
 _OVER: Final = frozenset({"exited", "dead", "removing"})
 
@@ -71,13 +74,14 @@ class _Waiting:
     deadline: Deadline
     abort: Abort
 
-    def until(self, probe: Ready) -> None:
-        if isinstance(probe, ExitProbe):
-            self._until_exit(probe)
-        elif isinstance(probe, LogProbe):
-            self._until_log(probe)
+    def until(self, probe: Probe) -> None:
+        question = probe.question
+        if isinstance(question, ExitProbe):
+            self._until_exit(question, probe.at)
+        elif isinstance(question, LogProbe):
+            self._until_log(question, probe.at)
         else:
-            self._poll(lambda: self._try(probe), _describe(probe), probe.at)
+            self._poll(lambda: self._try(question), _describe(question), probe.at)
 
     def until_steady(self) -> None:
         """Wait for the default: running, and still running 200 ms later."""
@@ -86,19 +90,19 @@ class _Waiting:
         if self._state().status != "running":
             raise self._failure(f"did not stay up for {_STEADY_S * 1000:g} ms", self.check.service.at)
 
-    def _until_exit(self, probe: ExitProbe) -> None:
+    def _until_exit(self, probe: ExitProbe, at: Position) -> None:
         code: int | None = None
         while code is None:
             if self.abort.is_set():
                 raise InterruptedRunError(f"waiting for service {self.check.service.name} was given up")
             if self.deadline.expired():
-                raise self._failure(self._late(f"ended with exit code {probe.code}"), probe.at)
+                raise self._failure(self._late(f"ended with exit code {probe.code}"), at)
             piece = min(_ATTEMPT_S / 4, max(0.001, self.deadline.remaining()))
             code = self.engine.wait(self.check.container, Duration(int(piece * 1e9)))
         if code != probe.code:
-            raise self._failure(f"should have ended with exit code {probe.code}, but ended with {code}", probe.at)
+            raise self._failure(f"should have ended with exit code {probe.code}, but ended with {code}", at)
 
-    def _until_log(self, probe: LogProbe) -> None:
+    def _until_log(self, probe: LogProbe, at: Position) -> None:
         seen = bytearray()
         lock = threading.Lock()
         changed = threading.Event()
@@ -121,19 +125,24 @@ class _Waiting:
 
         stop = self.engine.follow_logs(self.check.container, sink)
         try:
-            self._poll(found, _describe(probe), probe.at)
+            self._poll(found, _describe(probe), at)
         finally:
             stop()
 
-    def _try(self, probe: TcpProbe | HttpProbe | ExecProbe) -> bool:
+    def _try(self, question: Question) -> bool:
         patience = min(_ATTEMPT_S, max(0.001, self.deadline.remaining()))
-        if isinstance(probe, TcpProbe):
-            return _tcp(self.check.address, probe.port, patience)
-        if isinstance(probe, HttpProbe):
-            return _http(self.check, probe, patience)
-        return self._exec(probe)
+        match question:
+            case TcpProbe():
+                return _tcp(self.check.address, question.port, patience)
+            case HttpProbe():
+                return _http(self.check, question, patience)
+            case ExecAction():
+                return self._exec(question)
+            case _:
+                # The suite is refused before anything starts; a probe must never count as held because nobody asks it.
+                raise EngineError(f"a readiness by {type(question).__name__} cannot be asked in this version")
 
-    def _exec(self, probe: ExecProbe) -> bool:
+    def _exec(self, probe: ExecAction) -> bool:
         environment = {"TRACEPARENT": self.check.traceparent} if self.check.traceparent else {}
         left = Duration(max(10**6, int(self.deadline.remaining() * 1e9)))
         spec = ExecSpec(
@@ -150,7 +159,7 @@ class _Waiting:
     def _poll(self, attempt: Callable[[], bool], wanted: str, at: Position) -> None:
         pause = _FIRST_S
         # What a one-shot service said before its end still counts.
-        may_end = any(isinstance(probe, ExitProbe) for probe in self.check.service.ready)
+        may_end = any(isinstance(probe.question, ExitProbe) for probe in self.check.service.ready)
         while True:
             if self.abort.is_set():
                 raise InterruptedRunError(f"waiting for service {self.check.service.name} was given up")
@@ -208,24 +217,29 @@ def _tcp(address: str, port: int, patience: float) -> bool:
 
 def _http(check: ReadyCheck, probe: HttpProbe, patience: float) -> bool:
     headers = {"traceparent": check.traceparent} if check.traceparent else {}
-    connection = http.client.HTTPConnection(check.address, probe.port, timeout=patience)
+    request = probe.request
+    connection = http.client.HTTPConnection(check.address, request.port, timeout=patience)
     with contextlib.closing(connection):
         try:
-            connection.request("GET", probe.path, headers={"User-Agent": "cleanroom", **headers})
-            return connection.getresponse().status == probe.status
+            connection.request("GET", request.path, headers={"User-Agent": "cleanroom", **headers})
+            status = connection.getresponse().status
         except (OSError, http.client.HTTPException):
             return False
+    return judge(probe.status, status).holds if probe.status is not None else status < _FIRST_ERROR
 
 
-def _describe(probe: Ready) -> str:
+def _describe(probe: Question) -> str:
     match probe:
         case TcpProbe():
             return f"a TCP connection to port {probe.port}"
         case HttpProbe():
-            return f"status {probe.status} for GET {probe.path} on port {probe.port}"
+            wanted = "below 400" if probe.status is None else describe(probe.status)
+            return f"status {wanted} for GET {probe.request.path} on port {probe.request.port}"
         case LogProbe():
             return f"{probe.matches!r} in its output"
-        case ExecProbe():
+        case ExecAction():
             return f"exit code 0 of {' '.join(probe.command)!r}"
         case ExitProbe():
             return f"exit code {probe.code}"
+        case _:
+            return f"what {type(probe).__name__} asks"

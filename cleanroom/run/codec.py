@@ -22,6 +22,7 @@ from cleanroom.spec.fault import Fault
 from cleanroom.spec.probe import Ready
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
+from cleanroom.spec.step import Step
 
 Value = TypeVar("Value")
 _WRAPPED: Final = {"type", "mapping"}
@@ -38,7 +39,7 @@ class _Operand:
 # Names that the spec's modules import for type checkers only; the two recursive aliases have readers of their own.
 _NAMES: Final[Mapping[str, Any]] = {
     "Mapping": Mapping, "Json": _Json, "Operand": _Operand, "Comparator": Comparator, "Expect": Expect, "Fault": Fault,
-    "Ready": Ready, "Scenario": Scenario, "Service": Service,
+    "Ready": Ready, "Scenario": Scenario, "Service": Service, "Step": Step,
 }  # fmt: skip
 
 

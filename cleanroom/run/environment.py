@@ -32,7 +32,7 @@ from cleanroom.run.ports import Ports
 from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer, span
 from cleanroom.run.trouble import trouble_of
-from cleanroom.spec.probe import HttpProbe, TcpProbe
+from cleanroom.spec.probe import port_asked
 from cleanroom.spec.service import Service
 from cleanroom.telemetry.ports import Payload
 from cleanroom.telemetry.variables import telemetry_variables
@@ -93,7 +93,7 @@ class Environment:
         found = {}
         for name, started in self._started.items():
             probes = self._plan.suite.service(name).ready
-            ports = tuple(p.port for p in probes if isinstance(p, TcpProbe | HttpProbe))
+            ports = tuple(port for probe in probes if (port := port_asked(probe.question)))
             found[name] = Container(service=name, id=started.container, address=started.address, ports=ports)
         return found
 

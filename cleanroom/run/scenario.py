@@ -21,7 +21,9 @@ from cleanroom.run.steps.execute import run_exec
 from cleanroom.run.steps.http import run_http
 from cleanroom.run.steps.result import ActionResult
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer
-from cleanroom.spec.scenario import ExecAction, HealAction, HttpAction, InjectAction, Scenario, SleepAction, Step
+from cleanroom.spec.query import ExecAction, HttpAction
+from cleanroom.spec.scenario import Scenario
+from cleanroom.spec.step import HealAction, InjectAction, SleepAction, Step
 
 SETTLE_FIRST = 0.01
 SETTLE_MOST = 0.05
@@ -164,6 +166,9 @@ class Play:
                 return self._chaos_step(action.fault, self._chaos.inject, "inject")
             case HealAction() as action:
                 return self._chaos_step(action.fault, self._chaos.heal, "heal")
+            case _:
+                # The suite is refused before anything starts; a step must never pass because nobody carries it out.
+                return ActionResult(error_type="engine", message=f"{type_of(step)} cannot be carried out yet")
 
     def _sleep(self, duration: Duration, limit: Duration) -> ActionResult:
         clock = self._ports.clock

@@ -12,7 +12,8 @@ from cleanroom.quantity import Duration
 from cleanroom.run.record import StepBreach, StepRecord
 from cleanroom.run.steps.result import ActionResult
 from cleanroom.spec.comparator import Comparator, describe, judge
-from cleanroom.spec.scenario import ExecAction, HealAction, HttpAction, InjectAction, SleepAction, Step, StepExpect
+from cleanroom.spec.query import ExecAction, HttpAction
+from cleanroom.spec.step import ACTIONS, Step, StepExpect
 from cleanroom.text import one_line, truncate
 
 MAX_TEXT = 64 * 1024
@@ -23,17 +24,7 @@ _PATH_PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 def type_of(step: Step) -> str:
     """Return the name of the step's action as the spec writes it."""
-    match step.action:
-        case ExecAction():
-            return "exec"
-        case HttpAction():
-            return "http"
-        case SleepAction():
-            return "sleep"
-        case InjectAction():
-            return "inject"
-        case HealAction():
-            return "heal"
+    return ACTIONS[type(step.action)]
 
 
 def service_of(step: Step) -> str:

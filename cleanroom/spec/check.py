@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.check_paths import Paths, settle
+from cleanroom.spec.check_question import check_sql_files
 from cleanroom.spec.check_scenario import check_scenario, check_windows
 from cleanroom.spec.check_service import check_services, declared_services
+from cleanroom.spec.document import Table
 from cleanroom.spec.operand import shown
 from cleanroom.spec.reference import items_at, locate, require_unique, text_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cleanroom.spec.document import Node, Table
+    from cleanroom.spec.document import Node
     from cleanroom.spec.problem import ProblemLog
     from cleanroom.spec.scenario import Scenario
     from cleanroom.spec.suite import Suite
@@ -27,16 +29,21 @@ def check(suite: Suite, document: Table, log: ProblemLog, root: Path, directory:
     """
     check_services(suite, document, log)
     names = declared_services(document)
+    read = {service.name: service for service in suite.services}
+    written = document.get("services")
+    services = {e.key: read.get(e.key) for e in written.entries} if isinstance(written, Table) else {}
     nodes = {node.at: node for node in items_at(document, "scenarios")}
     titles = [(scenario.name, locate(nodes[scenario.at], "name") or nodes[scenario.at]) for scenario in suite.scenarios]
     require_unique(((name, node.at) for name, node in titles), "scenario", log)
     for scenario in suite.scenarios:
-        check_scenario(scenario, nodes[scenario.at], names, log)
+        check_scenario(scenario, nodes[scenario.at], (services, names), log)
         _check_looks(scenario, nodes[scenario.at], document, log)
     if suite.expect is not None:
         faults = tuple(text_at(fault, "id") for node in nodes.values() for fault in items_at(node, "chaos"))
         check_windows(suite.expect, faults, document.get("expect"), log)
-    return settle(suite, document, Paths(log, root.resolve(), directory))
+    paths = Paths(log, root.resolve(), directory)
+    check_sql_files(document, paths)
+    return settle(suite, document, paths)
 
 
 def _check_looks(scenario: Scenario, node: Node, document: Table, log: ProblemLog) -> None:

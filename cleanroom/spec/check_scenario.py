@@ -1,58 +1,89 @@
-"""Cross-references inside one scenario: its steps, its faults, and the expectations that speak of them."""
+"""Cross-references inside one scenario: its steps, and what they and its expectations speak of (spec.md section 4)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from cleanroom.spec.document import Scalar, Table
-from cleanroom.spec.fault import AtManual, AtOffset, AtStep
+from cleanroom.spec.check_chaos import check_chaos
+from cleanroom.spec.check_question import check_question
+from cleanroom.spec.check_references import check_references
+from cleanroom.spec.fault import AtManual
 from cleanroom.spec.operand import shown
 from cleanroom.spec.reference import items_at, locate, require, require_unique, text_at
-from cleanroom.spec.scenario import ExecAction, HealAction, HttpAction, InjectAction
+from cleanroom.spec.step import ACTIONS, HealAction, InjectAction
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from cleanroom.spec.document import Node
     from cleanroom.spec.expect import Expect
-    from cleanroom.spec.fault import Fault
     from cleanroom.spec.problem import ProblemLog
-    from cleanroom.spec.scenario import Scenario, Step
+    from cleanroom.spec.scenario import Scenario
+    from cleanroom.spec.service import Service
     from cleanroom.spec.source import Position
+    from cleanroom.spec.step import Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """What is written in a scenario, whether or not the rest of each declaration is right."""
-
-    services: tuple[str, ...]
-    steps: tuple[str, ...]
-    """Names in order."""
-    faults: tuple[str, ...]
-    by_position: dict[Position, Node]
-    """Steps and faults."""
+Services: TypeAlias = "tuple[Mapping[str, Service | None], tuple[str, ...]]"
+"""The services as they are written, None for one whose declaration is broken; all names, those of replicas included."""
 
 
-def check_scenario(scenario: Scenario, node: Node, services: tuple[str, ...], log: ProblemLog) -> None:
+def check_scenario(scenario: Scenario, node: Node, services: Services, log: ProblemLog) -> None:
     """Report what does not fit together in `scenario`, which `node` wrote."""
-    steps, faults = items_at(node, "steps"), items_at(node, "chaos")
-    declared = Declared(
-        services=services,
-        steps=tuple(text_at(step, "name") for step in steps),
-        faults=tuple(text_at(fault, "id") for fault in faults),
-        by_position={child.at: child for child in (*steps, *faults)},
-    )
+    declared, names = services
+    steps = tuple(step_nodes(node))
     require_unique(_names(steps, "name"), "step", log)
-    require_unique(_names(faults, "id"), "fault", log)
-    for step in scenario.steps:
-        _check_step(step, scenario, declared, log)
-    for fault in scenario.chaos:
-        _check_fault(fault, scenario, declared, log)
+    require_unique(_names(tuple(s for step in steps if (s := locate(step, "snapshot"))), "id"), "snapshot", log)
+    require_unique(_journals(steps), "journal", log)
+    for step in steps:
+        _check_questions(step, names, log)
+    for probe in items_at(node, "steady_state", "probes"):
+        check_question(probe, names, log)
+    _check_faults(scenario, node, {step.at: step for step in steps}, log)
+    check_references(node, log)
+    check_chaos(scenario, node, declared, log)
     if scenario.expect is not None:
-        check_windows(scenario.expect, declared.faults, locate(node, "expect"), log)
+        check_windows(scenario.expect, _faults(node), locate(node, "expect"), log)
+
+
+def step_nodes(scenario: Node) -> Iterator[Node]:
+    """Yield the node of every step of a scenario: those inside `parallel` and workloads, and the oracle, too."""
+    pending = list(reversed(items_at(scenario, "steps")))
+    while pending:
+        step = pending.pop()
+        yield step
+        mix = (locate(operation, "step") for operation in items_at(step, "workload", "mix"))
+        inner = [*items_at(step, "parallel"), *(found for found in mix if found is not None)]
+        pending += reversed(inner)
+    oracle = locate(scenario, "property", "oracle")
+    if oracle is not None:
+        yield oracle
 
 
 def _names(nodes: tuple[Node, ...], key: str) -> list[tuple[str, Position]]:
     return [(text_at(node, key), _at(node, node.at, key)) for node in nodes if text_at(node, key)]
+
+
+def _journals(steps: tuple[Node, ...]) -> list[tuple[str, Position]]:
+    """Return the name of each workload's journal; without one it is called like its step."""
+    found = []
+    for step in steps:
+        written = locate(step, "workload")
+        if written is not None:
+            own = text_at(written, "journal")
+            at = _at(written, written.at, "journal") if own else _at(step, step.at, "name")
+            found.append((own or text_at(step, "name"), at))
+    return [(name, at) for name, at in found if name]
+
+
+def _check_questions(step: Node, services: tuple[str, ...], log: ProblemLog) -> None:
+    check_question(step, services, log)
+    check_question(locate(step, "wait_for"), services, log)
+    check_question(locate(step, "snapshot", "of"), services, log)
+
+
+def _faults(node: Node) -> tuple[str, ...]:
+    return tuple(text_at(fault, "id") for fault in items_at(node, "chaos"))
 
 
 def check_windows(expect: Expect, faults: tuple[str, ...], node: Node | None, log: ProblemLog) -> None:
@@ -72,18 +103,26 @@ def _at(node: Node | None, fallback: Position, *path: str | int) -> Position:
     return found.at if found else fallback
 
 
-def _check_step(step: Step, scenario: Scenario, declared: Declared, log: ProblemLog) -> None:
-    node = declared.by_position.get(step.at)
-    action = step.action
-    if isinstance(action, (ExecAction, HttpAction)):
-        key = "exec" if isinstance(action, ExecAction) else "http"
-        require(action.service, _at(node, step.at, key, "service"), declared.services, "service", log)
+def _check_faults(scenario: Scenario, node: Node, steps: Mapping[Position, Node], log: ProblemLog) -> None:
+    """Report steps that inject or heal a fault which is not there, begins by itself, or has not been injected."""
+    known = _faults(node)
+    injected: set[str] = set()
+    for step in scenario.steps:
+        for one in step.walk():
+            _check_fault(one, scenario, (known, injected), (steps.get(one.at), log))
+        # Neighbours in `parallel` begin together: none of them is injected before another.
+        injected |= {one.action.fault for one in step.walk() if isinstance(one.action, InjectAction)}
+
+
+def _check_fault(
+    step: Step, scenario: Scenario, ids: tuple[tuple[str, ...], set[str]], where: tuple[Node | None, ProblemLog]
+) -> None:
+    action, (known, injected), (node, log) = step.action, ids, where
+    if not isinstance(action, InjectAction | HealAction):
         return
-    if not isinstance(action, (InjectAction, HealAction)):
-        return
-    key = "inject" if isinstance(action, InjectAction) else "heal"
+    key = ACTIONS[type(action)]
     at = _at(node, step.at, key)
-    if not require(action.fault, at, declared.faults, "fault", log):
+    if not require(action.fault, at, known, "fault", log):
         return
     fault = next((f for f in scenario.chaos if f.id == action.fault), None)
     if fault is None:
@@ -91,60 +130,5 @@ def _check_step(step: Step, scenario: Scenario, declared: Declared, log: Problem
     if not isinstance(fault.moment, AtManual):
         message = f"the fault {shown(fault.id)} begins by itself: a step can {key} only a fault with at: manual"
         log.report("not-manual", at, message, suggestion=f"write at: manual at {fault.at}, or take the step out")
-    elif isinstance(action, HealAction):
-        before = scenario.steps[: scenario.steps.index(step)]
-        if not any(isinstance(s.action, InjectAction) and s.action.fault == fault.id for s in before):
-            log.report("impossible", at, f"no step before this one injects the fault {shown(fault.id)}")
-
-
-def _check_fault(fault: Fault, scenario: Scenario, declared: Declared, log: ProblemLog) -> None:
-    node = declared.by_position.get(fault.at)
-    _check_target(fault, node, declared, log)
-    _check_moment(fault, node, declared, log)
-    injected = any(isinstance(s.action, InjectAction) and s.action.fault == fault.id for s in scenario.steps)
-    if isinstance(fault.moment, AtManual) and not injected and _all_readable(scenario, declared):
-        message = f"the fault {shown(fault.id)} is manual and no step injects it"
-        suggestion = f"add a step with inject: {fault.id}"
-        log.report("never-injected", _at(node, fault.at, "at"), message, suggestion=suggestion)
-
-
-def _all_readable(scenario: Scenario, declared: Declared) -> bool:
-    return len(scenario.steps) == len(declared.steps)
-
-
-def _check_target(fault: Fault, node: Node | None, declared: Declared, log: ProblemLog) -> None:
-    target = fault.target
-    if target is not None and target.service:
-        path = ("target", "name") if isinstance(locate(node, "target"), Table) else ("target",)
-        require(target.service, _at(node, fault.at, *path), declared.services, "service", log)
-    written = locate(node, "target", "any_of") if target is not None else locate(node, "between")
-    for child in items_at(written):
-        if isinstance(child, Scalar) and isinstance(child.value, str):
-            require(child.value, child.at, declared.services, "service", log)
-
-
-def _check_moment(fault: Fault, node: Node | None, declared: Declared, log: ProblemLog) -> None:
-    moment = fault.moment
-    begins = -1
-    if isinstance(moment, AtStep):
-        at = _at(node, fault.at, "at", f"{moment.moment}_step")
-        if not require(moment.step, at, declared.steps, "step", log):
-            return
-        begins = declared.steps.index(moment.step)
-        is_last = begins == len(declared.steps) - 1
-        if moment.moment == "after" and is_last and fault.duration is None and not fault.until_step:
-            message = f"the fault {shown(fault.id)} would begin after the last step and end at once"
-            log.report("impossible", at, message, suggestion="give it a duration (for: …), or an earlier step")
-    if not fault.until_step:
-        return
-    until = _at(node, fault.at, "until", "step")
-    if not require(fault.until_step, until, declared.steps, "step", log):
-        return
-    ends = declared.steps.index(fault.until_step)
-    first = begins + 1 if isinstance(moment, AtStep) else 1 if isinstance(moment, AtOffset) else 0
-    # `after x` and `until y` with y right after x leaves no time in which anything runs.
-    if isinstance(moment, AtStep) and moment.moment == "after":
-        first += 1
-    if ends < first:
-        message = f"the fault {shown(fault.id)} would end before anything runs under it"
-        log.report("impossible", until, message, suggestion="end it before a later step")
+    elif isinstance(action, HealAction) and fault.id not in injected:
+        log.report("impossible", at, f"no step before this one injects the fault {shown(fault.id)}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from cleanroom.run.record import ScenarioRecord, StepBreach, StepRecord
-from cleanroom.spec.scenario import Scenario, Step
+from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.source import Position
+from cleanroom.spec.step import Step
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.rules import RULES
 

@@ -47,7 +47,7 @@ def _struck(plan: Plan, scenario: Scenario, *, shared: bool) -> frozenset[tuple[
 
 def _of_one(plan: Plan, record: ServiceRecord, scenario: Scenario, touched: set[str]) -> Finding | None:
     service = plan.suite.service(record.name)
-    if any(isinstance(probe, ExitProbe) for probe in service.ready):
+    if any(isinstance(probe.question, ExitProbe) for probe in service.ready):
         return None
     again = wording.plural(record.restarts, "restart")
     if record.ended_early:

@@ -22,7 +22,9 @@ from cleanroom.engine.service import (
 )
 from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
-from cleanroom.spec.probe import ExecProbe, HttpProbe, LogProbe, Ready, TcpProbe
+from cleanroom.spec.comparator import equal_to
+from cleanroom.spec.probe import HttpProbe, LogProbe, Probe, Question, TcpProbe
+from cleanroom.spec.query import ExecAction, HttpAction
 from cleanroom.spec.service import Build, Service
 from cleanroom.spec.source import Position
 from cleanroom.spec.suite import Suite
@@ -76,22 +78,23 @@ def place(engine: DockerEngine, network: str, token: str) -> Iterator[Place]:
     assert remove_services(engine, names) == ()
 
 
-def service(name: str, *command: str, ready: tuple[Ready, ...] = (), timeout: int = 20) -> Service:
+def service(name: str, *command: str, ready: tuple[Question, ...] = (), timeout: int = 20) -> Service:
     at = Position("s.yaml", 7, 3)
     limit = Duration(timeout * 10**9)
-    return Service(name=name, image="debian:trixie-slim", command=command, ready=ready, ready_timeout=limit, at=at)
+    probes = tuple(Probe(question=question, at=at) for question in ready)
+    return Service(name=name, image="debian:trixie-slim", command=command, ready=probes, ready_timeout=limit, at=at)
 
 
 @pytest.mark.parametrize(
     "probe",
     [
         TcpProbe(port=8080),
-        HttpProbe(port=8080, path="/health", status=204),
+        HttpProbe(request=HttpAction(port=8080, path="/health"), status=equal_to(204)),
         LogProbe(matches="^listen"),
-        ExecProbe(command=("sh", "-c", 'test "$TRACEPARENT" = 00-a-b-01')),
+        ExecAction(command=("sh", "-c", 'test "$TRACEPARENT" = 00-a-b-01')),
     ],
 )
-def test_a_service_is_ready_when_it_answers(engine: DockerEngine, place: Place, probe: Ready) -> None:
+def test_a_service_is_ready_when_it_answers(engine: DockerEngine, place: Place, probe: Question) -> None:
     (started,) = start_services(Stage(engine, SystemClock()), (("web",),), place(service("web", *PERL, ready=(probe,))))
     assert engine.inspect(started.container).address == started.address == "10.213.251.10"
 
@@ -100,13 +103,13 @@ def test_a_service_is_ready_when_it_answers(engine: DockerEngine, place: Place, 
     ("probe", "expected"),
     [
         (TcpProbe(port=8081), "a TCP connection to port 8081"),
-        (HttpProbe(port=8080, path="/else", status=204), "status 204 for GET /else"),
+        (HttpProbe(request=HttpAction(port=8080, path="/else"), status=equal_to(204)), "status 204 for GET /else"),
         (LogProbe(matches="never"), "'never' in its output"),
-        (ExecProbe(command=("false",)), "exit code 0 of 'false'"),
+        (ExecAction(command=("false",)), "exit code 0 of 'false'"),
     ],
 )
 def test_a_service_that_answers_otherwise_is_not_ready(
-    engine: DockerEngine, place: Place, probe: Ready, expected: str
+    engine: DockerEngine, place: Place, probe: Question, expected: str
 ) -> None:
     system = place(service("web", *PERL, ready=(probe,), timeout=2))
     with pytest.raises(

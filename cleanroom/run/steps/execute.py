@@ -8,7 +8,7 @@ from cleanroom.engine.ports import ContainerState, Engine, ExecResult, ExecSpec
 from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
 from cleanroom.run.steps.result import ActionResult
-from cleanroom.spec.scenario import ExecAction
+from cleanroom.spec.query import ExecAction
 from cleanroom.text import clean
 
 _NOT_EXECUTABLE = 126

@@ -14,7 +14,7 @@ from cleanroom.canonical import Json
 from cleanroom.quantity import Duration
 from cleanroom.run.steps.inside import OutsideError, session_inside
 from cleanroom.run.steps.result import ActionResult
-from cleanroom.spec.scenario import HttpAction
+from cleanroom.spec.query import HttpAction
 from cleanroom.text import clean
 
 MAX_BODY = 1 << 20

@@ -1,224 +1,117 @@
-"""The shape of `scenarios` and their steps (spec.md section 4)."""
+"""The shape of `scenarios` (spec.md section 4)."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cleanroom.spec.document import Table, plain
-from cleanroom.spec.operand import shown
-from cleanroom.spec.problem import nearest
-from cleanroom.spec.scenario import (
-    Action,
-    ExecAction,
-    HealAction,
-    HttpAction,
-    InjectAction,
-    Scenario,
-    SleepAction,
-    Step,
-    StepExpect,
-)
+from cleanroom.spec.scenario import SCENARIO_TIMEOUT, ExpectedFailure, KnownFailure, Scenario
 from cleanroom.spec.shapes.chaos import fault
-from cleanroom.spec.shapes.comparison import comparator
+from cleanroom.spec.shapes.determinism import NUISANCES
+from cleanroom.spec.shapes.distinct import distinct
 from cleanroom.spec.shapes.expect import scenario_expect
-from cleanroom.spec.shapes.shape import (
-    Record,
-    RefusedError,
-    boolean,
-    free_text,
-    items,
-    name,
-    not_available,
-    pattern_text,
-    scalar_text,
-    table,
-    text,
-)
-from cleanroom.spec.shapes.value import command, duration, names, port, positive_duration, reason, variables, words
+from cleanroom.spec.shapes.property import generated
+from cleanroom.spec.shapes.record import Key, Record
+from cleanroom.spec.shapes.shape import Shape, boolean, choice, either, fixed_text, free_text, items, name
+from cleanroom.spec.shapes.steady_state import steady_state
+from cleanroom.spec.shapes.step import step
+from cleanroom.spec.shapes.value import names, positive_duration, reason
 
 if TYPE_CHECKING:
-    from cleanroom.canonical import Json
     from cleanroom.spec.document import Node
-    from cleanroom.spec.shapes.shape import Place
+    from cleanroom.spec.shapes.place import Place
+    from cleanroom.spec.shapes.record import Fields
 
-ERROR_TYPES = (
-    "exit_code", "timeout", "killed", "oom_killed", "container_killed", "network_failure", "connection_refused",
-    "connection_reset", "dns_failure", "tls", "http_status", "not_found", "permission_denied", "not_started", "engine",
+_KNOWN_FAILURE = Record(
+    place="scenarios[].known_failure",
+    doc="An accepted defect: the scenario's failure is reported as known and not counted.",
+    keys={
+        "reason": Key(fixed_text, "Why it fails, which every report repeats.", example="rounding is not decided yet"),
+        "strict": Key(
+            boolean, "Whether passing unexpectedly is a finding, so that the entry does not outlive the defect.",
+            default="true", example="false",
+        ),
+    },
+    required=("reason",),
 )  # fmt: skip
-_LATER_ERROR_TYPES = ("redis",)
-_method = pattern_text(r"[A-Z]{1,20}", "an HTTP method in capitals")
-_request_path = pattern_text(r"/[^\s\x00-\x1f#]*", "a path that begins with /, without spaces")
-
-
-def _json(node: Node, _place: Place) -> Json:
-    value: Json = plain(node)
-    return value
-
-
-def _stdin(node: Node, place: Place) -> str:
-    return scalar_text(node, place)
-
-
-_EXEC = Record(
-    place="scenarios[].steps[].exec",
-    keys={
-        "service": text,
-        "command": command,
-        "user": text,
-        "env": variables,
-        "stdin": _stdin,
-        "working_dir": text,
-    },
-    required=("service", "command"),
+_expect_failure = either(
+    "true, false or {reason: …}",
+    scalar=boolean.then(lambda expected: ExpectedFailure() if expected else None),
+    mapping=reason.then(lambda why: ExpectedFailure(reason=why)),
 )
-_HTTP = Record(
-    place="scenarios[].steps[].http",
-    keys={
-        "service": text,
-        "port": port,
-        "path": _request_path,
-        "method": _method,
-        "headers": words,
-        "query": words,
-        "json": _json,
-        "body": free_text,
-        "form": words,
-        "follow": boolean,
-    },
-    later=frozenset({"url", "tls_verify"}),
-    required=("service",),
-    instead=frozenset({"url"}),
-)
-
-
-def _exec_action(node: Node, place: Place) -> ExecAction:
-    return ExecAction(**_EXEC(node, place).values)
-
-
-def _http_action(node: Node, place: Place) -> HttpAction:
-    fields = _HTTP(node, place)
-    bodies = sorted(fields.written & {"json", "body", "form"})
-    if len(bodies) > 1:
-        message = f"{place.path} has {' and '.join(bodies)}"
-        expected = "at most one of json, body and form"
-        place.log.report("one-of", fields.node.key_at(bodies[1]), message, expected=expected)
-        raise RefusedError
-    return HttpAction(has_json="json" in fields.written, **fields.values)
-
-
-_STEP_EXPECT = Record(
-    place="scenarios[].steps[].expect",
-    keys={
-        "exit_code": comparator("count"),
-        "stdout": comparator("text"),
-        "stderr": comparator("text"),
-        "status": comparator("count"),
-        "headers": table(comparator()),
-        "body": comparator("text"),
-        "json": table(comparator()),
-        "error_type": comparator(words=ERROR_TYPES),
-        "duration": comparator("duration"),
-    },
-    later=frozenset({"rows"}),
-)
-_OF_EXEC = frozenset({"exit_code", "stdout", "stderr"})
-_OF_HTTP = frozenset({"status", "headers", "body", "json"})
-
-
-def _step_expect(node: Node, place: Place) -> StepExpect:
-    fields = _STEP_EXPECT(node, place)
-    if not fields.written:
-        raise place.wrong(node, "at least one check", code="empty-expect")
-    return StepExpect(**fields.values)
-
-
-def _error_type(node: Node, place: Place) -> str:
-    value = text(node, place)
-    if value in ERROR_TYPES:
-        return value
-    if value in _LATER_ERROR_TYPES or value.startswith("sql:"):
-        raise not_available(node, place, f"the error type {shown(value)}")
-    close = nearest(value, ERROR_TYPES)
-    hint = f"did you mean {close}?" if close else ""
-    raise place.wrong(node, "an error type: " + ", ".join(ERROR_TYPES), code="wrong-value", suggestion=hint)
-
-
-_ACTIONS = {
-    "exec": _exec_action,
-    "http": _http_action,
-    "sleep": lambda node, place: SleepAction(duration=duration(node, place)),
-    "inject": lambda node, place: InjectAction(fault=text(node, place)),
-    "heal": lambda node, place: HealAction(fault=text(node, place)),
-}
-_LATER_ACTIONS = frozenset({"run", "sql", "redis", "wait_for", "parallel", "workload", "snapshot"})
-_STEP = Record(
-    place="scenarios[].steps[]",
-    keys={
-        **_ACTIONS,
-        "name": name,
-        "timeout": positive_duration,
-        "grace": duration,
-        "expect": _step_expect,
-        "allow": items(_error_type, at_least=1),
-        "optional": boolean,
-        "continue_on_failure": boolean,
-    },
-    later=_LATER_ACTIONS | {"retry", "capture"},
-    required=("name",),
-)
-
-
-def _step(node: Node, place: Place) -> Step:
-    fields = _STEP(node, place)
-    written = sorted(fields.written & {*_ACTIONS, *_LATER_ACTIONS})
-    if len(written) != 1:
-        got = f"{' and '.join(written)}" if written else "none"
-        message = f"{place.path} takes exactly one action"
-        place.log.report("one-of", node.at, message, expected=f"one of {', '.join(_ACTIONS)}", got=got)
-        raise RefusedError
-    if written[0] not in fields.values:
-        raise RefusedError
-    action: Action = fields.take(written[0])
-    _check_expect_fits(written[0], fields.node, place)
-    return Step(action=action, at=node.at, **fields.values)
-
-
-def _check_expect_fits(action: str, node: Table, place: Place) -> None:
-    expected = node.get("expect")
-    if not isinstance(expected, Table):
-        return
-    foreign = {"exec": _OF_HTTP, "http": _OF_EXEC}.get(action, _OF_EXEC | _OF_HTTP)
-    for entry in expected.entries:
-        if entry.key in foreign:
-            message = f"{place.path}.expect.{entry.key} can never hold: a step with {action} has none"
-            place.log.report("impossible", entry.at, message)
-
-
 _SCENARIO = Record(
     place="scenarios[]",
+    doc="Steps in order, the faults that disturb them, and what must hold of the scenario's spans. It is `passed`, "
+    "`degraded` (only what is `optional` failed), `failed`, `inconclusive` or `error`.",
     keys={
-        "name": name,
-        "description": free_text,
-        "tags": names,
-        "timeout": positive_duration,
-        "steps": items(_step),
-        "chaos": items(fault),
-        "expect": scenario_expect,
-        "allow_inconclusive": reason,
+        "name": Key(name, "The scenario's name, unique in the suite.", example="an order is stored",
+                    errors=("duplicate-scenario",)),
+        "description": Key(free_text, "What it shows, for people.", example="orders survive a restart"),
+        "tags": Key(names, "Words by which `run --tags` chooses scenarios.", example="[smoke]"),
+        "timeout": Key(
+            positive_duration,
+            "How long the steps may take together; then the running one is ended and the scenario fails.",
+            default="60s", example="2m",
+        ),
+        "deadline": Key(
+            positive_duration,
+            "An offset from the scenario's start: a step that would begin later is not started and named so, and the "
+            "running one is cut.", example="45s", errors=("contradiction",), later=True,
+        ),
+        "steady_state": Key(
+            steady_state, "What must hold of the system before, during and after the steps.",
+            example="{probes: [{tcp: {service: db, port: 5432}}]}", later=True,
+        ),
+        "steps": Key(items(step, at_least=1), "What is done, in order.",
+                     example="[{name: place, http: {service: api, path: /orders}}]"),
+        "chaos": Key(items(fault), "The faults of this scenario.", errors=("never-looks", "duplicate-fault")),
+        "expect": Key(scenario_expect, "What must hold of this scenario's spans.", example="{outcome: passed}"),
+        "expect_failure": Key(
+            _expect_failure,
+            "At least one step must fail in the way its `expect` says; if none fails, that is a finding.",
+            default="false", example="{reason: the stock is empty}", errors=("contradiction",), later=True,
+        ),
+        "known_failure": Key(
+            _KNOWN_FAILURE.making(KnownFailure), "An accepted defect, which is reported as such and not counted.",
+            example="{reason: rounding is not decided yet}", errors=("contradiction",), later=True,
+        ),
+        "allow_inconclusive": Key(
+            reason, "Faults without evidence do not fail this scenario, for this reason.",
+            example="{reason: the runner may lack netem}",
+        ),
+        "property": Key(
+            generated, "Runs the scenario for many generated examples.",
+            example="{given: {amount: integer}}", later=True,
+        ),
+        "vary": Key(
+            distinct(items(choice(*NUISANCES), at_least=1), "nuisance"),
+            "Nuisances that vary between this scenario's iterations, besides those of `determinism.vary`: one in each "
+            "iteration, the first is the control.", example="[start_order, timezone]", later=True,
+        ),
     },
-    later=frozenset({"deadline", "steady_state", "expect_failure", "known_failure", "property", "vary"}),
     required=("name", "steps"),
+    names_with=MappingProxyType({"property": frozenset({"example"})}),
     advice=MappingProxyType({"faults": "did you mean chaos?"}),
-)
-RECORDS = (_SCENARIO, _STEP, _STEP_EXPECT, _EXEC, _HTTP)
+)  # fmt: skip
 
 
-def scenario(node: Node, place: Place) -> Scenario:
-    """Read one scenario; steps and faults that do not fit are reported and left out."""
+def _scenario(node: Node, place: Place) -> Scenario:
     fields = _SCENARIO(node, place)
-    steps: Any = fields.node.get("steps")
-    if not steps.items:
-        at = fields.node.key_at("steps")
-        place.log.report("empty-list", at, f"{place.path} has no steps", expected="at least one step")
+    _check_together(fields, place)
     return Scenario(at=node.at, **fields.values)
+
+
+def _check_together(fields: Fields, place: Place) -> None:
+    """Report keys that contradict each other."""
+    values, node, log = fields.values, fields.node, place.log
+    timeout = values.get("timeout", SCENARIO_TIMEOUT)
+    if "deadline" in values and values["deadline"] > timeout:
+        message = f"{place.path}.deadline is never reached: the scenario's timeout of {timeout} comes first"
+        log.report("contradiction", node.key_at("deadline"), message, expected="a deadline at most as long as timeout")
+    if values.get("expect_failure") is not None and "known_failure" in fields.written:
+        message = f"{place.path} says that failing is right (expect_failure) and that it is a defect (known_failure)"
+        log.report("contradiction", node.key_at("known_failure"), message, suggestion="keep one of them")
+
+
+scenario: Shape[Scenario] = Shape(_scenario, "a scenario", _SCENARIO)
+"""One scenario; steps and faults that do not fit are reported and left out."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +11,9 @@ from cleanroom.engine.ports import ContainerState, ExecResult, ExecSpec
 from cleanroom.engine.ready import ReadyCheck, await_ready
 from cleanroom.errors import EngineError, InterruptedRunError
 from cleanroom.quantity import Duration
-from cleanroom.spec.probe import ExecProbe, ExitProbe, LogProbe, Ready
+from cleanroom.spec.comparator import Comparator
+from cleanroom.spec.probe import ExitProbe, HealthcheckProbe, HttpProbe, LogProbe, Probe, Question
+from cleanroom.spec.query import ExecAction, HttpAction
 from cleanroom.spec.service import Service
 from cleanroom.spec.source import Position
 
@@ -85,7 +88,8 @@ class Engine:
         return stop
 
 
-def wait(engine: Engine, *ready: Ready, abort: threading.Event | None = None) -> float:
+def wait(engine: Engine, *asked: Question, abort: threading.Event | None = None) -> float:
+    ready = tuple(Probe(question=question, at=Position("a.yaml", 9, 5)) for question in asked)
     service = Service(name="db", ready=ready, ready_timeout=Duration(3 * 10**9), at=Position("a.yaml", 4, 3))
     check = ReadyCheck(service=service, container="c", address="198.51.100.1", traceparent="00-1-2-01")
     await_ready(engine, engine.clock, check, abort)  # type: ignore[arg-type]
@@ -104,13 +108,13 @@ def test_without_ready_a_service_must_run_and_still_run_after_200_ms() -> None:
 
 def test_exec_is_asked_until_it_answers_0_with_the_trace_it_was_given() -> None:
     engine = Engine(Clock(), answers=lambda at: 0 if at > 1 else 1)
-    assert 1 < wait(engine, ExecProbe(command=("ok",))) < 1.2
+    assert 1 < wait(engine, ExecAction(command=("ok",))) < 1.2
     assert len(engine.asked) > 5
     assert engine.asked[0].environment == {"TRACEPARENT": "00-1-2-01"}
 
 
 def test_a_service_that_is_never_ready_is_named_with_the_probes_line() -> None:
-    probe = ExecProbe(command=("pg_isready", "-q"), at=Position("a.yaml", 9, 5))
+    probe = ExecAction(command=("pg_isready", "-q"))
     expected = r"a\.yaml:9:5: service db was not ready within 3s: expected exit code 0 of 'pg_isready -q'"
     with pytest.raises(EngineError, match=expected):
         wait(Engine(Clock()), probe)
@@ -119,7 +123,7 @@ def test_a_service_that_is_never_ready_is_named_with_the_probes_line() -> None:
 def test_a_service_that_ends_first_is_named_with_its_exit_code_at_once() -> None:
     engine = Engine(Clock(), ends_at=0.5, code=42)
     with pytest.raises(EngineError, match="ended with exit code 42 before it was ready"):
-        wait(engine, ExecProbe(command=("ok",)))
+        wait(engine, ExecAction(command=("ok",)))
     assert engine.clock.at < 0.7
 
 
@@ -154,6 +158,49 @@ def test_what_a_one_shot_service_said_before_its_end_counts() -> None:
 def test_waiting_can_be_given_up() -> None:
     abort = threading.Event()
     abort.set()
-    for probe in (ExecProbe(command=("x",)), ExitProbe(), LogProbe(matches="x")):
+    for probe in (ExecAction(command=("x",)), ExitProbe(), LogProbe(matches="x")):
         with pytest.raises(InterruptedRunError):
             wait(Engine(Clock()), probe, abort=abort)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "expected"),
+    [
+        (None, 399, None),
+        (None, 400, "status below 400 for GET /up on port 8080"),
+        (Comparator(tests=(("lt", 300),)), 204, None),
+        (Comparator(tests=(("eq", 200),)), 204, "status 200 for GET /up on port 8080"),
+    ],
+)
+def test_http_wants_its_status(
+    monkeypatch: pytest.MonkeyPatch, wanted: Comparator | None, status: int, expected: str | None
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Connection:
+        def __init__(self, _host: str, port: int, timeout: float) -> None:
+            assert (port, timeout > 0) == (8080, True)
+
+        def request(self, method: str, path: str, headers: dict[str, str]) -> None:
+            assert headers["traceparent"] == "00-1-2-01"
+            asked.append((method, path))
+
+        def getresponse(self) -> SimpleNamespace:
+            return SimpleNamespace(status=status)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("http.client.HTTPConnection", Connection)
+    probe = HttpProbe(request=HttpAction(port=8080, path="/up"), status=wanted)
+    if expected is None:
+        assert wait(Engine(Clock()), probe) == 0
+    else:
+        with pytest.raises(EngineError, match=f"expected {expected}"):
+            wait(Engine(Clock()), probe)
+    assert set(asked) == {("GET", "/up")}
+
+
+def test_a_probe_that_nobody_can_ask_yet_never_counts_as_held() -> None:
+    with pytest.raises(EngineError, match="HealthcheckProbe cannot be asked in this version"):
+        wait(Engine(Clock()), HealthcheckProbe())

@@ -19,7 +19,7 @@ from cleanroom.engine.service import (
 )
 from cleanroom.errors import EngineError, InterruptedRunError
 from cleanroom.quantity import Duration, Size
-from cleanroom.spec.probe import ExitProbe
+from cleanroom.spec.probe import ExitProbe, Probe
 from cleanroom.spec.service import Limits, Restart, Service
 from cleanroom.spec.source import Position
 
@@ -71,7 +71,8 @@ class Engine:
 
 
 def placed(name: str, **options: object) -> Placed:
-    service = Service(name=name, image="i", ready=(ExitProbe(),), at=Position("a.yaml", 2, 3), **options)  # type: ignore[arg-type]
+    ready = (Probe(question=ExitProbe()),)
+    service = Service(name=name, image="i", ready=ready, at=Position("a.yaml", 2, 3), **options)  # type: ignore[arg-type]
     return Placed(
         service=service, placement=Placement(container=name, image="i:1", network="n", address="198.51.100.10")
     )

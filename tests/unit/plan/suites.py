@@ -6,8 +6,9 @@ from types import MappingProxyType
 
 from cleanroom.quantity import Duration
 from cleanroom.spec.fault import AtOffset, Fault, Target
-from cleanroom.spec.scenario import Scenario, SleepAction, Step
+from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
+from cleanroom.spec.step import SleepAction, Step
 from cleanroom.spec.suite import Suite
 
 MS = 10**6

@@ -27,7 +27,7 @@ from cleanroom.run.record import (
 )
 from cleanroom.spec.fault import ParameterValue
 from cleanroom.spec.load import load_suite
-from cleanroom.spec.scenario import HttpAction
+from cleanroom.spec.query import HttpAction
 from cleanroom.spec.suite import Suite
 
 ROOT = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ from cleanroom.quantity import Duration
 from cleanroom.run.iteration import Iteration
 from cleanroom.run.journal import Journal
 from cleanroom.spec.fault import AtManual
-from cleanroom.spec.scenario import HealAction, InjectAction, Step
+from cleanroom.spec.step import HealAction, InjectAction, Step
 from tests.fakes import FakeEngine, FakeNetwork, FakeTelemetry, World, result
 from tests.unit.run.worlds import behaving, exec_step, latency, order, pause, shop
 

@@ -8,7 +8,8 @@ from cleanroom.quantity import Duration
 from cleanroom.run.step import MAX_TEXT, Timed, at_path, cut_timeout, record_of, service_of, skipped, type_of
 from cleanroom.run.steps.result import ActionResult
 from cleanroom.spec.comparator import Comparator
-from cleanroom.spec.scenario import ExecAction, HealAction, HttpAction, InjectAction, SleepAction, Step, StepExpect
+from cleanroom.spec.query import ExecAction, HttpAction
+from cleanroom.spec.step import HealAction, InjectAction, SleepAction, Step, StepExpect
 from tests.unit.run.worlds import AT, exec_step
 from tests.unit.validate.builders import cmp, eq
 

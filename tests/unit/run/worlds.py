@@ -6,12 +6,16 @@ from typing import Any
 
 from cleanroom.engine.ports import ExecResult, ExecSpec
 from cleanroom.quantity import Duration
+from cleanroom.spec.determinism import Determinism
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.fault import AtStep, Fault, Target
-from cleanroom.spec.scenario import ExecAction, Scenario, SleepAction, Step
+from cleanroom.spec.otel import Otel, Settle
+from cleanroom.spec.query import ExecAction
+from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
 from cleanroom.spec.source import Position
-from cleanroom.spec.suite import Determinism, Otel, Settle, Suite
+from cleanroom.spec.step import SleepAction, Step
+from cleanroom.spec.suite import Suite
 from tests.fakes import World, result
 from tests.unit.validate.builders import otlp, span, want
 

@@ -23,9 +23,10 @@ from cleanroom.run.record import (
 from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.expect import Expect, Pattern, SpanExpectation
 from cleanroom.spec.fault import AtOffset, Fault, Target
-from cleanroom.spec.scenario import Scenario, SleepAction, Step
+from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
 from cleanroom.spec.source import Position
+from cleanroom.spec.step import SleepAction, Step
 from cleanroom.spec.suite import Suite
 from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.model import Origin, Resource, Scope, Span, SpanEvent, SpanKind, SpanLink, StatusCode, Trace

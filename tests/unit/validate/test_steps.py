@@ -5,8 +5,8 @@ import pytest
 from cleanroom.quantity import Duration
 from cleanroom.run.record import StepBreach, Trouble
 from cleanroom.spec.expect import OutcomeExpectation
-from cleanroom.spec.scenario import SleepAction, Step
 from cleanroom.spec.source import Position
+from cleanroom.spec.step import SleepAction, Step
 from cleanroom.validate.outcome import judge_ending, judge_outcome
 from cleanroom.validate.rules import RULES
 from cleanroom.validate.steps import judge_steps

@@ -6,7 +6,7 @@ import pytest
 
 from cleanroom.errors import ExitCode
 from cleanroom.run.record import RecoveryRecord, Trouble
-from cleanroom.spec.probe import ExitProbe
+from cleanroom.spec.probe import ExitProbe, Probe
 from cleanroom.spec.service import Service
 from cleanroom.validate.survival import judge_survival
 from tests.unit.validate.builders import bitten, event, fault, findings, plan, record, scenario, suite
@@ -51,7 +51,7 @@ def test_an_end_without_error_and_a_restart_by_policy_are_told_and_break_nothing
 
 
 def test_a_service_that_is_to_end_may():
-    once = suite(services=(Service(name="api", ready=(ExitProbe(code=3),)), Service(name="db")))
+    once = suite(services=(Service(name="api", ready=(Probe(question=ExitProbe(code=3)),)), Service(name="db")))
     assert findings(judged(died(), of=once)) == ()
 
 

@@ -6,7 +6,7 @@ from cleanroom.engine.ports import ContainerSpec
 from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
 from cleanroom.run.steps.execute import run_exec
-from cleanroom.spec.scenario import ExecAction
+from cleanroom.spec.query import ExecAction
 from tests.fakes import FakeContainer, FakeEngine, result
 
 LIMITS = (Duration(7 * 10**9), Duration(10**9))

@@ -16,7 +16,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 from cleanroom.quantity import Duration
 from cleanroom.run.steps.http import MAX_BODY, error_type, run_http
 from cleanroom.run.steps.result import ActionResult
-from cleanroom.spec.scenario import HttpAction
+from cleanroom.spec.query import HttpAction
 
 LOOPBACK = "127.0.0.1"
 LONG = Duration(20 * 10**9)
