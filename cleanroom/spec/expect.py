@@ -22,6 +22,7 @@ from cleanroom.spec.timing import (
     OrderExpectation,
     OverlapExpectation,
     RateExpectation,
+    SelectedExpectation,
     WindowExpectation,
 )
 
@@ -142,6 +143,11 @@ class Expect:
     metrics: tuple[MetricExpectation, ...] = ()
     logs: tuple[LogExpectation, ...] = ()
     at: Position = field(default=NOWHERE, compare=False)
+
+    @property
+    def selected(self) -> tuple[SelectedExpectation, ...]:
+        """The expectations about the times of selected spans."""
+        return (*self.intervals, *self.rate, *self.concurrency)
 
     @property
     def edges(self) -> tuple[EdgeExpectation, ...]:

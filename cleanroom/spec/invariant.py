@@ -11,6 +11,8 @@ from cleanroom.spec.expectation import Expectation
 from cleanroom.spec.probe import Probe
 from cleanroom.spec.query import Query, SqlAction
 
+SnapshotKind: TypeAlias = Literal["unchanged", "drift", "dump_digest"]
+ColumnKind: TypeAlias = Literal["unique", "monotonic"]
 LEADER_INTERVAL = Duration(200 * 10**6)
 NONE = equal_to(0)
 
@@ -19,7 +21,7 @@ NONE = equal_to(0)
 class SnapshotInvariant:
     """`unchanged`, `drift`, `dump_digest`: a snapshot and what is found in the end are alike."""
 
-    kind: Literal["unchanged", "drift", "dump_digest"]
+    kind: SnapshotKind
     snapshot: str
 
 
@@ -35,7 +37,7 @@ class DeltaInvariant:
 class ColumnInvariant:
     """`unique`, `monotonic`: the values of one column of the rows, in the order of the rows."""
 
-    kind: Literal["unique", "monotonic"]
+    kind: ColumnKind
     sql: SqlAction
     column: str
 

@@ -50,27 +50,31 @@ class OverlapExpectation(Expectation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntervalExpectation(Expectation):
-    """One entry of `intervals`: the gaps between successive starts."""
+class SelectedExpectation(Expectation):
+    """The part of expectations about selected spans."""
 
     spans: SpanSelector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalExpectation(SelectedExpectation):
+    """One entry of `intervals`: the gaps between successive starts."""
+
     gap: Comparator
     factor: float = 1.0
     """Each gap is divided by it as often as there are gaps before it, and then judged by `gap`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateExpectation(Expectation):
+class RateExpectation(SelectedExpectation):
     """One entry of `rate`: no `window` has more than `max` starts."""
 
-    spans: SpanSelector
     window: Duration
     max: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConcurrencyExpectation(Expectation):
+class ConcurrencyExpectation(SelectedExpectation):
     """One entry of `concurrency`: at no instant more than `max` of the spans run."""
 
-    spans: SpanSelector
     max: int

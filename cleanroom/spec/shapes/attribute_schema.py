@@ -132,8 +132,9 @@ def _check_kinds(found: AttributeSchema, fields: Fields, place: Place) -> None:
         place.log.report("impossible", fields.node.key_at("const"), message)
 
 
-attribute_schema: Shape[AttributeSchema] = Shape(_schema, "a mapping", _SCHEMA, example="{type: string, required: true}")
+attribute_schema: Shape[AttributeSchema] = Shape(
+    _schema, "a mapping", _SCHEMA, example="{type: string, required: true}"
+)
 """`{type: …, required: …, …}`."""
 attribute_schemas = table(attribute_schema, at_least=1)
 """Attribute to its schema."""
-

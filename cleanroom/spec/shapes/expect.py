@@ -26,7 +26,7 @@ from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.shape import Shape, choice, either, items, table, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from cleanroom.spec.document import Node
     from cleanroom.spec.shapes.place import Place
@@ -106,11 +106,12 @@ _OUTCOME = Record(
 def _counts(node: Node, place: Place) -> tuple[CountExpectation, ...]:
     fields = checked(_COUNTS, node, place)
     found: list[CountExpectation] = []
-    for what in (key for key in fields.values if key not in IDENTITY):
+    whats: Iterator[Any] = (key for key in fields.values if key not in IDENTITY)
+    for what in whats:
         value = fields.values[what]
         keyed: Mapping[str, Any] = value if what.startswith("by_") else {"": value}
         found += [
-            CountExpectation(what=what, key=key, comparator=judged, at=judged.at, **_identity(fields))  # type: ignore[arg-type] -- the record's keys
+            CountExpectation(what=what, key=key, comparator=judged, at=judged.at, **_identity(fields))
             for key, judged in keyed.items()
         ]
     return tuple(found)
@@ -179,7 +180,9 @@ _SCENARIO_EXPECT = Record(
         "outcome": Key(
             either(
                 "passed, degraded or failed",
-                scalar=Shape(_outcome_alone, _outcome.words, _outcome.schema, choices=_outcome.choices, example="passed"),
+                scalar=Shape(
+                    _outcome_alone, _outcome.words, _outcome.schema, choices=_outcome.choices, example="passed"
+                ),
                 mapping=_OUTCOME.into(lambda fields: OutcomeExpectation(at=fields.node.at, **fields.values)),
             ),
             "How the scenario ended; without it `passed` and `degraded` will do.",

@@ -46,7 +46,7 @@ _GRAPH = Record(
             example="[[api, db]]", later=True, errors=_CLASH,
         ),
         "acyclic": Key(
-            true, "Parent ids form no circle, and no service is called, directly or through others, by one that it calls.",
+            true, "Parent ids form no circle, and no service is called, even through others, by one that it calls.",
             later=True, errors=_CLASH,
         ),
         "single_root": Key(true, "Every trace has exactly one root, the runner's spans included.", later=True),
@@ -57,7 +57,7 @@ _GRAPH = Record(
             example="12", later=True, errors=("impossible",),
         ),
         "closed": Key(
-            true, "Every edge between services is declared in `service_edges`; with `edges`, every edge between spans is.",
+            true, "Every edge between services stands in `service_edges`; with `edges`, every one between spans in `edges`.",
             later=True,
         ),
         **identity(later=True),

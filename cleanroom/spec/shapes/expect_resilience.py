@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SCOPE = frozenset({"journal", "during"})
 _SCOPE_KEYS: dict[str, Key] = {
     "journal": Key(
-        text, "The journal of the workload that is measured; by default all operations, and without a workload all steps.",
+        text, "The journal of the workload that is measured; by default all operations, without a workload all steps.",
         example="orders", errors=("unknown-journal", "contradiction"), names=frozenset({"iteration"}),
     ),
     "during": Key(
@@ -164,7 +164,7 @@ def _resilience(node: Node, place: Place) -> tuple[ResilienceExpectation, ...]:
             continue
         inside = place.key(name)
         figures, own, slo = _figures(name, value, inside)
-        scope = _scope(fields, own, inside)
+        scope: dict[str, Any] = _scope(fields, own, inside)
         for figure, judged in figures.items():
             _check_share(figure, judged, inside)
             found.append(
@@ -295,4 +295,3 @@ RESILIENCE_KEYS: dict[str, Key] = {
     ),
 }  # fmt: skip
 """The keys of `expect` about faults and what they do."""
-

@@ -10,7 +10,7 @@ from cleanroom.spec.signal import LintExpectation, LogExpectation, MetricExpecta
 
 _LINT = Record(
     place="expect.lint",
-    doc="How well the service spans are made: names, attributes and structure against the conventions of OpenTelemetry.",
+    doc="How well the service spans are made: their names, attributes and structure against OpenTelemetry's conventions.",
     keys={
         "min_score": Key(integer(1, 100), "The lowest score that the service spans may have.", example="80"),
         **identity(),

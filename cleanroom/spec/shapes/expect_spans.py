@@ -15,7 +15,7 @@ from cleanroom.spec.shapes.expect_timing import TIME_KEYS
 from cleanroom.spec.shapes.expectation import IDENTITY, identity
 from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.selector import SELECTOR_KEYS
-from cleanroom.spec.shapes.shape import Shape, boolean, choice, either, fixed_text, items, table
+from cleanroom.spec.shapes.shape import Shape, boolean, choice, either, fixed_text, table
 from cleanroom.spec.shapes.value import pattern, texts
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ _LINKS = Record(
 _NEVER = ("impossible", "contradiction")
 _SPAN = Record(
     place="expect.spans[]",
-    doc="Spans that must be there, or must not, and what must hold of each. The keys from `name` to `after` select spans; "
-    "the others say what must hold of those selected.",
+    doc="Spans that must be there, or must not, and what must hold of each. The keys from `name` to `after` select "
+    "spans; the others say what must hold of those selected.",
     keys={
         **SELECTOR_KEYS,
         "kind": Key(choice(*KINDS), "Selects spans by kind.", example="server"),
@@ -138,7 +138,7 @@ def _check_possible(span: SpanExpectation, fields: Fields, place: Place) -> None
 
 
 def _check_lineage(span: SpanExpectation, fields: Fields, place: Place) -> None:
-    """A root has no service span above it, and the runner's spans have only their own."""
+    """Report what no span can be under: a root has no service span above it, and the runner's have only their own."""
     of_runner = span.name is not None and span.name.of_runner
     for key, above in (("parent", span.parent), ("ancestor", span.ancestor)):
         if above is None or above.of_runner:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cleanroom.spec import invariant as kinds
+from cleanroom.spec.invariant import ColumnKind, SnapshotKind
 from cleanroom.spec.shapes.comparison import comparator
 from cleanroom.spec.shapes.expectation import identity
 from cleanroom.spec.shapes.probe import probe
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
 
     from cleanroom.spec.shapes.record import Fields
 
-_SQL = "{service: db, query: \"select id from orders order by id\"}"
-_snapshot = Key(
-    fixed_text, "The id of a `snapshot` step.", example="before", errors=("unknown-snapshot",)
-)
+_SQL = '{service: db, query: "select id from orders order by id"}'
+_snapshot = Key(fixed_text, "The id of a `snapshot` step.", example="before", errors=("unknown-snapshot",))
 _sql = Key(sql, "The rows.", example=_SQL)
 _column = Key(fixed_text, "The column.", example="id")
 _journal = Key(
@@ -29,7 +28,9 @@ _journal = Key(
 )
 
 
-def _kind(name: str, doc: str, keys: dict[str, Key], make: Callable[..., Any], optional: tuple[str, ...] = ()) -> Shape[Any]:
+def _kind(
+    name: str, doc: str, keys: dict[str, Key], make: Callable[..., Any], optional: tuple[str, ...] = ()
+) -> Shape[Any]:
     record = Record(
         place=f"expect.invariants[].{name}",
         doc=doc,
@@ -39,17 +40,17 @@ def _kind(name: str, doc: str, keys: dict[str, Key], make: Callable[..., Any], o
     return record.making(make)
 
 
-def _of_snapshot(name: str, doc: str) -> Shape[Any]:
+def _of_snapshot(name: SnapshotKind, doc: str) -> Shape[Any]:
     return _kind(
         name, doc, {"snapshot": _snapshot},
-        lambda snapshot: kinds.SnapshotInvariant(kind=name, snapshot=snapshot),  # type: ignore[arg-type] -- one of its kinds
+        lambda snapshot: kinds.SnapshotInvariant(kind=name, snapshot=snapshot),
     )  # fmt: skip
 
 
-def _of_column(name: str, doc: str) -> Shape[Any]:
+def _of_column(name: ColumnKind, doc: str) -> Shape[Any]:
     return _kind(
         name, doc, {"sql": _sql, "column": _column},
-        lambda sql, column: kinds.ColumnInvariant(kind=name, sql=sql, column=column),  # type: ignore[arg-type] -- as above
+        lambda sql, column: kinds.ColumnInvariant(kind=name, sql=sql, column=column),
     )  # fmt: skip
 
 
@@ -75,11 +76,12 @@ _ACKNOWLEDGED = _kind(
     kinds.AcknowledgedInvariant, optional=("lost", "duplicated"),
 )  # fmt: skip
 _LEADER = _kind(
-    "single_leader", "Asked again and again while the scenario runs, no more than `at_most` replicas say that they lead.",
+    "single_leader",
+    "Asked again and again while the scenario runs, no more than `at_most` replicas say that they lead.",
     {
         "probe": Key(
             probe, "Succeeds where the replica leads; it is asked of each replica of its service.",
-            example='{exec: {service: db, command: [pg_isready]}}',
+            example="{exec: {service: db, command: [pg_isready]}}",
         ),
         "at_most": Key(integer(1), "The most leaders at any time.", "1", "1"),
         "interval": Key(positive_duration, "The pause between two rounds of questions.", "200ms", "200ms"),
@@ -100,7 +102,8 @@ _CLASSES = _kind(
     {
         "journal": _journal,
         "only": Key(
-            items(fixed_text), "The error types that may occur; an empty list allows none.", example="[timeout, \"sql:40001\"]"
+            items(fixed_text), "The error types that may occur; an empty list allows none.",
+            example='[timeout, "sql:40001"]'
         ),
     },
     kinds.ErrorClassesInvariant,
