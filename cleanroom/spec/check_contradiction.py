@@ -147,9 +147,7 @@ def _check_absent(expect: Expect, counts: Sequence[_Count], log: ProblemLog) -> 
             log.report("contradiction", at, message)
 
 
-def _counted(
-    counts: Sequence[_Count], absent: Mapping[Pattern | None, _Count]
-) -> Iterator[tuple[Pattern, Position, str]]:
+def _counted(counts: Sequence[_Count], absent: Mapping[Pattern, _Count]) -> Iterator[tuple[Pattern, Position, str]]:
     """Yield the spans that counts need; the same selectors with two counts are reported by themselves."""
     for count in counts:
         if count.by_name and (count.named is None or count.named in absent):

@@ -25,7 +25,7 @@ class Pattern:
         return not self.regex and not any(special in self.text for special in "*?[")
 
     def matches(self, text: str) -> bool:
-        """Whether the pattern names `text`: as a glob (case counts), exactly, or as a regular expression found in it."""
+        """Whether the pattern names `text`: by its glob (case counts), its exact text or its expression."""
         if self.regex:
             return re.search(self.text, text) is not None
         return text == self.text or fnmatchcase(text, self.text)

@@ -57,7 +57,7 @@ _GRAPH = Record(
             example="12", later=True, errors=("impossible",),
         ),
         "closed": Key(
-            true, "Every edge between services stands in `service_edges`; with `edges`, every one between spans in `edges`.",
+            true, "Every edge between services stands in `service_edges`; with `edges`, every one of spans there.",
             later=True,
         ),
         **identity(later=True),

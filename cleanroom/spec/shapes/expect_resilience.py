@@ -147,7 +147,9 @@ _RESILIENCE = Record(
             Shape(_BUDGET, "a mapping", _BUDGET), "How much of the allowed failures was used up.",
             example="{slo: 0.999, burn: {lte: 1}}",
         ),
-        "stability": Key(Shape(_STABILITY, "a mapping", _STABILITY), "How evenly it went.", example="{variance: {lt: 100}}"),
+        "stability": Key(
+            Shape(_STABILITY, "a mapping", _STABILITY), "How evenly it went.", example="{variance: {lt: 100}}"
+        ),
         **_SCOPE_KEYS,
         **identity(),
     },

@@ -10,7 +10,7 @@ from cleanroom.spec.signal import LintExpectation, LogExpectation, MetricExpecta
 
 _LINT = Record(
     place="expect.lint",
-    doc="How well the service spans are made: their names, attributes and structure against OpenTelemetry's conventions.",
+    doc="How well service spans are made: names, attributes and structure against OpenTelemetry's conventions.",
     keys={
         "min_score": Key(integer(1, 100), "The lowest score that the service spans may have.", example="80"),
         **identity(),
@@ -23,7 +23,7 @@ _METRIC = Record(
     keys={
         "name": Key(fixed_text, "The name of the metric.", example="http.server.request.duration"),
         "where": Key(
-            table(comparator(), at_least=1), "Selects data points whose attributes satisfy every comparator.",
+            table(comparator()), "Selects data points whose attributes satisfy every comparator; by default all.",
             example="{http.route: /orders}",
         ),
         "value": Key(
@@ -47,7 +47,7 @@ _LOG = Record(
 )
 SIGNAL_KEYS: dict[str, Key] = {
     "lint": Key(
-        expectation(_LINT, LintExpectation), "How well the service spans are made.", example="{min_score: 80}", later=True
+        expectation(_LINT, LintExpectation), "How well service spans are made.", example="{min_score: 80}", later=True
     ),
     "metrics": Key(
         items(expectation(_METRIC, MetricExpectation), at_least=1), "What the metrics of services say.",

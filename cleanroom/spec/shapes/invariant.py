@@ -123,7 +123,8 @@ _FAIRNESS = _kind(
 )  # fmt: skip
 _KINDS: dict[str, Key] = {
     "unchanged": Key(
-        _of_snapshot("unchanged", "A snapshot that is the same in the end."), "What was found then is found in the end.",
+        _of_snapshot("unchanged", "A snapshot that is the same in the end."),
+        "What was found then is found in the end.",
         example="{snapshot: before}",
     ),
     "delta": Key(
