@@ -87,6 +87,16 @@ _FILE: dict[str, Code] = {
         "Tags such as `!secret` mean something to other programs only.",
         "Write the plain value, or a template.",
     ),
+    "interpolation": Code(
+        "a variable of the Compose file cannot be filled in",
+        "It is malformed, nested too deeply, or one that the file requires (`${NAME:?}`) and that has no value.",
+        "Correct it, or give it a default: `${NAME:-value}`; `$$` is a dollar sign.",
+    ),
+    "not-taken": Code(
+        "a part of the Compose file cannot be taken",
+        "The Compose file says something that an isolated environment does not have; the message says why.",
+        "Take it out, or list it in `compose.ignore` to go without it.",
+    ),
     "not-finite": Code(
         "a number is not finite",
         "NaN and the infinities cannot be compared with anything.",
@@ -187,37 +197,81 @@ _TEMPLATES: dict[str, Code] = {
         "Use it where it is known.",
     ),
 }
+
+
+def _unknown(what: str, where: str) -> Code:
+    return Code(f"there is no such {what}", f"{where} of this name.", "Correct the name, or declare it.")
+
+
+def _named_twice(what: str, plural: str, why: str) -> Code:
+    return Code(f"two {plural} have one name", why, f"Rename one {what}.")
+
+
+_LISTED = (
+    "capability", "dependency", "dependent", "destination", "error-type", "member", "nuisance", "part", "phase",
+    "profile", "propagator", "signal", "tag", "value",
+)  # fmt: skip
+"""What lists hold in which nothing stands twice."""
 _REFERENCES: dict[str, Code] = {
-    "unknown-service": Code(
-        "there is no such service",
-        "The spec declares no service of this name.",
-        "Correct the name, or declare it under `services`.",
-    ),
-    "unknown-step": Code(
-        "there is no such step",
-        "The scenario has no step of this name.",
-        "Correct the name.",
+    "unknown-service": _unknown("service", "The spec declares no service"),
+    "unknown-step": _unknown("step", "The scenario has no step"),
+    "unknown-session": _unknown("session", "The `sql` step has no session"),
+    "unknown-snapshot": _unknown("snapshot", "The scenario has no `snapshot` step with an id"),
+    "unknown-journal": _unknown("journal", "No workload of the scenario has a `journal`"),
+    "unknown-label": _unknown("label", "No service carries a label"),
+    "unknown-axis": _unknown("axis of the matrix", "`include` and `exclude` name axes, and the matrix has none"),
+    "unknown-parameter": _unknown("parameter", "The fault that the sweep varies has no parameter"),
+    "unknown-replica": Code(
+        "there is no such replica",
+        "The service has no replicas, or fewer than the number says.",
+        "Correct the number, or give the service more `replicas`.",
     ),
     "unknown-fault": Code(
         "there is no such fault",
         "The catalogue has no fault of this name, or the scenario declares none with this id.",
         "Correct the name; docs/spec.md lists all faults.",
     ),
-    "duplicate-scenario": Code(
-        "two scenarios have one name",
-        "Reports and spans tell scenarios apart by their names.",
-        "Rename one of them.",
+    "duplicate-scenario": _named_twice(
+        "scenario", "scenarios", "Reports and spans tell scenarios apart by their names."
     ),
-    "duplicate-step": Code(
-        "two steps of a scenario have one name",
-        "`at`, `until` and reports refer to steps by their names.",
-        "Rename one of them.",
+    "duplicate-step": _named_twice(
+        "step", "steps of a scenario", "`at`, `until` and reports refer to steps by their names."
     ),
-    "duplicate-fault": Code(
-        "two faults of a scenario have one id",
-        "Steps and expectations refer to faults by their ids.",
-        "Rename one of them.",
+    "duplicate-fault": _named_twice(
+        "fault", "faults of a scenario", "Steps and expectations refer to faults by their ids."
     ),
+    "duplicate-snapshot": _named_twice(
+        "snapshot", "snapshots of a scenario", "Invariants refer to snapshots by their ids."
+    ),
+    "duplicate-journal": _named_twice(
+        "journal", "journals of a scenario", "Expectations refer to the journals of workloads by their names."
+    ),
+    "duplicate-session": _named_twice("session", "sessions of a step", "Sessions refer to each other by their names."),
+    "duplicate-barrier": _named_twice(
+        "barrier", "barriers of a session", "A session waits at each barrier once, together with the others."
+    ),
+    "duplicate-expectation": _named_twice(
+        "expectation", "expectations", "Findings and reports tell expectations apart by their ids."
+    ),
+    "duplicate-service": _named_twice(
+        "service",
+        "services",
+        "Services reach each other by name; the replicas of `db` are called db-1, db-2 and so on.",
+    ),
+    "duplicate-host": _named_twice("host", "hosts", "Each host name is answered for by one service or mock."),
+    "duplicate-target": Code(
+        "two things lie at one path of a container",
+        "Of two volumes, files or memory file systems at one path, one would hide the other.",
+        "Move one of them.",
+    ),
+    **{
+        f"duplicate-{what}": Code(
+            f"a {what.replace('-', ' ')} is listed twice",
+            "Nothing in this list counts twice.",
+            "Remove one of them.",
+        )
+        for what in _LISTED
+    },
     "dependency-cycle": Code(
         "services wait for each other",
         "Following `depends_on` leads back to where it began, so that none of them could start; the message names the "

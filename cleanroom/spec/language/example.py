@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cleanroom.spec.shapes.record import Key, Record
@@ -12,6 +14,7 @@ from cleanroom.spec.shapes.shape import Shape
 _HOLE = re.compile(r"^$|\[\]|: ?\}")
 """What shapes made of others show where these have no example of their own."""
 _DEEPEST = 24
+_SIMPLE = {"integer": "1", "number": "1", "boolean": "true", "string": "some text"}
 
 
 def example_of(key: Key) -> str:
@@ -49,13 +52,25 @@ def _of_schema(schema: Mapping[str, Any], depth: int) -> str:
         return _of(next(iter(schema["variants"].values())), depth + 1)
     for keyword in ("anyOf", "oneOf"):
         if keyword in schema:
-            return _of(schema[keyword][0], depth + 1)
-    if "items" in schema:
-        return f"[{_of(schema['items'], depth + 1)}]"
-    if "prefixItems" in schema:
-        return f"[{', '.join(_of(item, depth + 1) for item in schema['prefixItems'])}]"
-    if isinstance(schema.get("additionalProperties"), (Mapping, Shape, Record)) or callable(
-        schema.get("additionalProperties")
-    ):
-        return f"{{name: {_of(schema['additionalProperties'], depth + 1)}}}"
+            return _of_one(schema[keyword], depth)
+    if "enum" in schema or "const" in schema:
+        return json.dumps(schema.get("const", next(iter(schema.get("enum", ())), None)))
+    members = schema.get("prefixItems", [schema["items"]] * schema.get("minItems", 1) if "items" in schema else [])
+    if members:
+        return f"[{', '.join(_of(member, depth + 1) for member in members)}]"
+    values = schema.get("additionalProperties")
+    if values is not None and not isinstance(values, bool):
+        return f"{{name: {_of(values, depth + 1)}}}"
+    types = schema.get("type", ())
+    first = types if isinstance(types, str) else next(iter(types), "")
+    if first in _SIMPLE and "pattern" not in schema:
+        return _SIMPLE[first]
     raise ValueError(f"a shape with the schema {dict(schema)!r} needs an example")
+
+
+def _of_one(schemas: Sequence[Any], depth: int) -> str:
+    """Return an example of the first of several schemas of which one can be made."""
+    for schema in schemas:
+        with suppress(ValueError):
+            return _of(schema, depth + 1)
+    raise ValueError(f"none of the schemas {list(schemas)!r} has an example")

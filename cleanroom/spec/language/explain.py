@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cleanroom.spec.comparator import COMPARISONS
 from cleanroom.spec.language.codes import CODES
 from cleanroom.spec.language.example import example_of
+from cleanroom.spec.language.prose import ERROR_TYPES
 from cleanroom.spec.language.reading import problems_of
 from cleanroom.spec.language.schema import DEFERRED
 from cleanroom.spec.language.vocabulary import (
@@ -54,6 +55,8 @@ def explain(name: str, root: Record, rules: Mapping[str, Mapping[str, str]]) -> 
         found.append(_comparator(last))
     if name in CODES:
         found.append(_code(name))
+    if name in ERROR_TYPES:
+        found.append(Explanation(title=f"{name}: a type of error", lines=(f"The step {ERROR_TYPES[name]}.",)))
     found += [
         Explanation(title=f"{name}: {kind}", lines=tuple(_wrapped(registry[name])))
         for kind, registry in rules.items()
@@ -67,6 +70,7 @@ def explain(name: str, root: Record, rules: Mapping[str, Mapping[str, str]]) -> 
 def closest(name: str, root: Record, rules: Mapping[str, Mapping[str, str]]) -> str:
     """Return the known name that `name` most resembles, or the empty string."""
     known = {word.name for word in words(root)} | {word.path for word in words(root)} | set(COMPARISONS) | set(CODES)
+    known |= ERROR_TYPES.keys()
     known |= {text for variants in variants_in(root) for text in variants.records}
     return nearest(name, known.union(*rules.values()))
 

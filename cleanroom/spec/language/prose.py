@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 INTRODUCTION = """\
 # The spec language, version 1
 
@@ -126,3 +128,23 @@ SPANS = """\
 
 Their names, parents, attributes and status are in [spans.md](spans.md).
 """
+ERROR_TYPES = MappingProxyType({
+    "exit_code": "ended with another exit code than 0",
+    "timeout": "ran longer than its timeout, or than a deadline allowed",
+    "killed": "was ended by a signal that was not ours",
+    "oom_killed": "was ended by the kernel because memory ran out",
+    "container_killed": "ended because its container did",
+    "network_failure": "lost its connection, or found no way to the service",
+    "connection_refused": "found nobody who accepts at the port",
+    "connection_reset": "had its connection reset by the other side",
+    "dns_failure": "could not resolve a name",
+    "tls": "could not agree on an encrypted connection, or on a certificate",
+    "http_status": "was answered with a status of 400 or more",
+    "redis": "was answered with an error by a Redis server",
+    "not_found": "named a program or file that is not there",
+    "permission_denied": "was not allowed to do it",
+    "not_started": "could not be started at all",
+    "engine": "met an error of the container engine",
+    "sql:<code>": "was answered with an error by a database: `sql:40001` by its SQLSTATE, `sql:1213` by its number",
+})  # fmt: skip
+"""Every type of error that a step can meet (spec.md section 4), with what it says of the step."""

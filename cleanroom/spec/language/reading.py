@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 _BOUNDS = frozenset(
     {"pattern", "enum", "const", "minimum", "exclusiveMinimum", "maximum", "maxLength", "propertyNames"}
 )
-_COMPARATOR = ("wrong-type", "unknown-comparator", "empty-comparator", "impossible")
-_LEAST = frozenset({"minItems", "minProperties"})
+_JUDGING = ("wrong-type", "unknown-comparator", "empty-comparator", "impossible")
 _INSIDE = ("items", "prefixItems", "additionalProperties", "anyOf", "oneOf", "allOf")
 
 
@@ -39,7 +38,7 @@ def _of_value(part: Any, seen: set[int]) -> set[str]:  # noqa: ANN401 -- a Fragm
         return set()
     seen.add(id(part))
     if isinstance(part, Record):
-        return set(_COMPARATOR if part.place.startswith(COMPARATOR) else ("wrong-type",))
+        return set(_JUDGING if part.place.startswith((COMPARATOR, "a figure of ")) else ("wrong-type",))
     if isinstance(part, Shape):
         return _of_value(part.schema, seen) | ({"wrong-value"} if part.words == regex.words else set())
     if isinstance(part, Mapping):
@@ -53,11 +52,13 @@ def _of_keywords(part: Mapping[str, Any], seen: set[int]) -> set[str]:
     if "variants" in part:
         return {"wrong-type", "missing-key", "wrong-value"}
     found: set[str] = set()
-    if "type" in part:
+    if {"type", "enum", "const"} & part.keys():
         found.add("wrong-type")
     if _BOUNDS & part.keys():
         found.add("wrong-value")
-    if _LEAST & part.keys():
+    if part.get("minItems", 0) > 1:
+        found.add("wrong-value")
+    if part.get("minItems", part.get("minProperties", 0)):
         found.add("empty-list")
     for keyword in _INSIDE:
         found |= _of_value(part.get(keyword, True), seen)

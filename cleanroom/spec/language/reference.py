@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.comparator import COMPARISONS
@@ -35,21 +35,18 @@ _OPERANDS = {
 }
 
 
-def render_reference(root: Record, error_types: Mapping[str, str]) -> str:
-    """Return the documentation of the language that `root` reads, in Markdown; the same records give the same text.
-
-    `error_types` are the types of error that steps can meet, each with its meaning.
-    """
-    return "\n".join([prose.INTRODUCTION, prose.TEMPLATES, *_chapters(root), *_tables(error_types)])
+def render_reference(root: Record) -> str:
+    """Return the documentation of the language that `root` reads, in Markdown; the same records give the same text."""
+    return "\n".join([prose.INTRODUCTION, prose.TEMPLATES, *_chapters(root), *_tables()])
 
 
-def _tables(error_types: Mapping[str, str]) -> Iterator[str]:
+def _tables() -> Iterator[str]:
     yield prose.COMPARATORS + "| comparator | operand | holds when the value |\n|---|---|---|"
     yield from (f"| `{name}` | {_OPERANDS[row.operand]} | {_cell(row.doc)} |" for name, row in COMPARISONS.items())
     yield f"\n{prose.JUDGING}"
     yield "## Error types\n\nWhat `allow`, `retry.on` and `expect.error_type` of a step name.\n"
     yield "| type | the step |\n|---|---|"
-    yield from (f"| `{name}` | {_cell(doc)} |" for name, doc in error_types.items())
+    yield from (f"| `{name}` | {_cell(doc)} |" for name, doc in prose.ERROR_TYPES.items())
     yield f"\n{prose.SPANS}"
     yield "## Problems\n\nEvery problem of a spec has one of these codes; `validate` prints all problems of a file."
     for chapter, codes in CHAPTERS.items():

@@ -124,8 +124,9 @@ class _Writer:
         if key.default:
             described["default"] = value_of(key.default)
         described["examples"] = [value_of(example_of(key))]
-        written: Object = self._value(key.shape)
-        return described | written
+        written = self._value(key.shape)
+        # `true` is the schema of any value, as no keywords are.
+        return described | ({} if written is True else written)
 
     def _value(self, part: Any) -> Any:  # noqa: ANN401 -- a Fragment is anything
         """Return the schema of a value: what is not plain text may also be a template (spec.md section 1)."""
