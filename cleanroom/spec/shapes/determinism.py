@@ -110,7 +110,7 @@ _DETERMINISM = Record(
             distinct(items(choice(*NUISANCES), at_least=1), "nuisance"),
             "Nuisances that must not matter. The first iteration is the control, each later one varies one nuisance: "
             "there are more iterations than nuisances.",
-            default="[]", example="[start_order, timezone]", later=True, errors=("contradiction",),
+            example="[start_order, timezone]", later=True, errors=("contradiction",),
         ),
         "compare": Key(
             distinct(items(choice("trace", "steps", "output"), at_least=1), "part"),

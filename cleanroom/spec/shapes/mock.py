@@ -155,7 +155,7 @@ _MOCK = Record(
             items(host, at_least=1),
             "Names that the mock answers for inside the environment, besides that of the service, over TLS too: with a "
             "certificate of the run's own authority, which services are given in the standard variables.",
-            default="[]", example="[api.example.com]", errors=("duplicate-host",),
+            example="[api.example.com]", errors=("duplicate-host",),
         ),
     },
     exactly_one=("openapi", "routes", "cassette"),

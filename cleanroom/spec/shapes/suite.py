@@ -123,7 +123,7 @@ SUITE = Record(
             matrix,
             "Names with lists of values: the file is one suite for each combination. `exclude` takes away combinations "
             "that have all the values of one of its entries, `include` adds some. Templates read `matrix.<name>`.",
-            default="{}", example='{postgres: ["15", "17"]}',
+            example='{postgres: ["15", "17"]}',
         ),
         "environment": Key(
             choice("scenario", "suite"),
