@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from cleanroom.cli.selection import add_selection, options_of
 from cleanroom.errors import ExitCode
+from cleanroom.text import relay
+
+if TYPE_CHECKING:
+    from cleanroom.spec.suite import Suite
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,8 +28,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _validate(arguments: argparse.Namespace) -> int:
     from cleanroom.pipeline.suites import load_some  # noqa: PLC0415 - the parser itself stays light
 
-    plans = load_some(options_of(arguments, out="")).plans
-    for plan in plans:
-        scenarios = len(plan.suite.scenarios)
-        sys.stdout.write(f"{plan.suite.file}: valid ({scenarios} scenario{'s' if scenarios != 1 else ''})\n")
+    for plan in load_some(options_of(arguments, out="")).plans:
+        suite = plan.suite
+        scenarios = len(suite.scenarios)
+        name = f" {suite.name}:" if suite.instance else ""
+        sys.stdout.write(f"{suite.file}:{name} valid ({scenarios} scenario{'s' if scenarios != 1 else ''})\n")
+        _note(suite)
     return int(ExitCode.PASS)
+
+
+def _note(suite: Suite) -> None:
+    """Say what `run` would refuse the spec for; a line each, so that nobody takes "valid" for "can be run"."""
+    missing = suite.unavailable
+    if missing:
+        sys.stdout.write(f"  run cannot carry out {len(missing)} thing{'s' if len(missing) != 1 else ''} in it yet:\n")
+        for problem in missing:
+            sys.stdout.write(relay(f"    {problem.at}: {problem.message}\n"))

@@ -17,7 +17,7 @@ from cleanroom.errors import UsageError
 from cleanroom.pipeline.job import JOB, decode_job
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
-from cleanroom.pipeline.suites import Loaded, load_plans
+from cleanroom.pipeline.suites import Loaded, load_runnable
 from cleanroom.pipeline.worker import Inside, Worker
 from cleanroom.report.console import LiveConsole, PlainConsole, render_console
 from cleanroom.report.model import RunReport
@@ -56,7 +56,7 @@ class _Job:
         listen = _listener(self._options)
         loaded: Loaded | None = None
         try:
-            loaded = load_plans(self._options)
+            loaded = load_runnable(self._options)
             inside = Inside(
                 facts=self._facts, link=link, listen=listen, stop=self._stop, journal=out / "journal", clock=self._clock
             )

@@ -16,7 +16,7 @@ from cleanroom.pipeline.folder import FolderError, check_apart, make_room
 from cleanroom.pipeline.job import JOB, encode_job
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
-from cleanroom.pipeline.suites import InvalidSpecsError, Loaded, load_plans
+from cleanroom.pipeline.suites import InvalidSpecsError, Loaded, load_runnable
 from cleanroom.report.model import RunReport
 from cleanroom.report.write import write_report
 from cleanroom.run.record import SessionRecord, Trouble
@@ -48,7 +48,7 @@ def run_cleanroom(options: RunOptions, sink: Callable[[bytes], None], interrupt:
     loaded: Loaded | None = None
     try:
         make_room(Path(options.out), Path(options.root))
-        loaded = load_plans(options)
+        loaded = load_runnable(options)
         check_apart(Path(options.out), Path(options.root), (plan.suite.file for plan in loaded.plans))
         if not loaded.plans:
             return _nothing(options, started)

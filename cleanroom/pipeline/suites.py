@@ -12,12 +12,21 @@ from cleanroom.pipeline.options import RunOptions
 from cleanroom.plan.build import build_plan
 from cleanroom.plan.model import Plan
 from cleanroom.spec.discover import NothingMatchedError, discover
-from cleanroom.spec.load import load_suite
+from cleanroom.spec.load import RenderedSpec, load_spec, render_spec
 from cleanroom.spec.problem import render_problems
 from cleanroom.spec.source import Problem
 from cleanroom.spec.suite import Suite
 
 MAX_SEED = 2**31
+
+
+def load_runnable(options: RunOptions) -> Loaded:
+    """Do as `load_plans` for a run: raises `InvalidSpecsError` also for what `run` cannot carry out yet, by name."""
+    loaded = load_plans(options)
+    missing = dict.fromkeys(problem for suite in loaded.suites for problem in suite.unavailable)
+    if missing:
+        raise InvalidSpecsError(tuple(sorted(missing, key=lambda problem: (problem.at, problem.message))))
+    return loaded
 
 
 def load_some(options: RunOptions) -> Loaded:
@@ -73,16 +82,31 @@ def _load(options: RunOptions) -> list[Suite]:
     suites: list[Suite] = []
     problems: list[Problem] = []
     for path in _files(options, root):
-        loaded = load_suite(
+        loaded = load_spec(
             path, root=root, variables=options.variables, environment=options.environment, seed=options.seed
         )
-        if isinstance(loaded, Suite):
-            suites.append(loaded)
-        else:
-            problems.extend(loaded)
+        suites.extend(loaded.suites)
+        problems.extend(loaded.problems)
     if problems:
         raise InvalidSpecsError(tuple(problems))
     return suites
+
+
+def render_specs(options: RunOptions) -> tuple[RenderedSpec, ...]:
+    """Return what templates make of every spec; `--seed random` is drawn here.
+
+    Raises `InvalidSpecsError` with the problems of all files, `UsageError` for a pattern that matches nothing.
+    """
+    options = _with_seed(options)
+    root = Path(options.root)
+    rendered = tuple(
+        render_spec(path, root=root, variables=options.variables, environment=options.environment, seed=options.seed)
+        for path in discover(options.specs, root)
+    )
+    problems = tuple(problem for spec in rendered for problem in spec.problems)
+    if problems:
+        raise InvalidSpecsError(problems)
+    return rendered
 
 
 def _files(options: RunOptions, root: Path) -> tuple[Path, ...]:

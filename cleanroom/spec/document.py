@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cleanroom.spec.operand import shown
 from cleanroom.spec.source import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cleanroom.spec.problem import ProblemLog
 
@@ -26,6 +27,8 @@ LONGEST_NUMBER = 100
 
 ScalarValue: TypeAlias = bool | int | float | str | None
 
+LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+"""What the YAML parser counts as the end of a line."""
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
@@ -34,6 +37,7 @@ _WORDS: dict[str, ScalarValue] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_UNCARRIABLE = re.compile(r"[\x00\ud800-\udfff]")
 _TAGS = {"tag:yaml.org,2002:str": str, "tag:yaml.org,2002:map": dict, "tag:yaml.org,2002:seq": list}
 
 
@@ -126,21 +130,26 @@ def decode(data: bytes, log: ProblemLog) -> str:
         log.report("not-utf8", at, "the file is not UTF-8 text", got=f"byte 0x{data[err.start]:02x}")
         raise UnreadableError from None
     # ruamel counts these as line ends too: positions follow it.
-    log.lines = re.split(r"\r\n|[\n\r\x85\u2028\u2029]", text)
+    log.lines = LINE_END.split(text)
     return text
 
 
-def read_document(text: str, log: ProblemLog) -> Table:
-    """Return the one mapping that `text` holds; reports problems, raises UnreadableError when there is no tree."""
+def read_document(text: str, log: ProblemLog, place: Callable[[int, int], Position] | None = None) -> Table:
+    """Return the one mapping that `text` holds; reports problems, raises UnreadableError when there is no tree.
+
+    `place` returns the position of a line and column of `text` where that is not the file's own.
+    """
     from ruamel.yaml import YAML  # noqa: PLC0415 -- 30 ms that other commands need not pay
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
-    yaml = YAML(typ="rt", pure=True)
+    # The round-trip parser attaches comments to tokens, and gives up with an error of its own where two of them meet.
+    place = place or partial(Position, log.file)
+    yaml = YAML(typ="safe", pure=True)
     try:
-        node = _Builder(iter(yaml.parse(text)), log).document()
+        node = _Builder(iter(yaml.parse(text)), log, place).document()
     except MarkedYAMLError as err:
         mark = err.problem_mark or err.context_mark
-        at = Position(log.file, mark.line + 1, mark.column + 1) if mark else Position(log.file, 1, 1)
+        at = place(mark.line + 1, mark.column + 1) if mark else Position(log.file, 1, 1)
         message = " ".join(part for part in (err.context, err.problem) if part)
         log.report("yaml-syntax", at, f"not valid YAML: {message}")
         raise UnreadableError from err
@@ -159,8 +168,9 @@ def read_document(text: str, log: ProblemLog) -> Table:
 class _Builder:
     """Nodes from parser events."""
 
-    def __init__(self, events: Iterator[Any], log: ProblemLog) -> None:
+    def __init__(self, events: Iterator[Any], log: ProblemLog, place: Callable[[int, int], Position]) -> None:
         self._events = events
+        self._place = place
         self._log = log
         self._anchors: dict[str, Node] = {}
         self._read = 0
@@ -181,7 +191,7 @@ class _Builder:
         return node
 
     def _at(self, event: Any) -> Position:  # noqa: ANN401 -- ruamel's events have no types
-        return Position(self._log.file, event.start_mark.line + 1, event.start_mark.column + 1)
+        return self._place(event.start_mark.line + 1, event.start_mark.column + 1)
 
     def _node(self, event: Any, depth: int) -> Node:  # noqa: ANN401
         at = self._at(event)
@@ -222,6 +232,10 @@ class _Builder:
 
     def _scalar(self, event: Any, at: Position) -> Scalar:  # noqa: ANN401
         text = str(event.value)
+        if _UNCARRIABLE.search(text):
+            message = "text cannot carry this character (NUL, or half a surrogate pair)"
+            self._log.report("wrong-value", at, message, got=shown(text))
+            return Scalar(value="", text="", at=at, quoted=True, broken=True)
         if event.style or event.ctag:
             return Scalar(value=text, text=text, at=at, block=event.style == "|", quoted=True)
         return Scalar(value=self._resolve(text, at), text=text, at=at)

@@ -1,53 +1,58 @@
-"""Templates in scalar values (spec.md section 1): what names mean, and where in a scalar expressions stand."""
+"""Templates in scalar values (spec.md section 1): where in a scalar expressions stand, and what they make of it.
+
+What only a running scenario knows (`captured`, `worker`, …) stays an expression: the scalar becomes a RuntimeText, and
+whoever reads it says whether such a text may stand there.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cleanroom.spec.discover import is_inside
-from cleanroom.spec.document import Entry, Items, Node, Scalar, Table, plain
+from cleanroom.spec.document import MOST_NODES, Entry, Items, Node, Scalar, Table, kind, plain
 from cleanroom.spec.expression import (
-    LARGEST_LIST,
-    LARGEST_RESULT,
     ExpressionError,
+    TooMuchWorkError,
     UnknownNameError,
+    Work,
     evaluate,
+    members_in,
     names_in,
-    to_json,
+    text_of,
 )
 from cleanroom.spec.operand import shown
-from cleanroom.spec.problem import ProblemLog, nearest
+from cleanroom.spec.runtime_text import RUNTIME_NAMES, Expression, RuntimeText
 from cleanroom.spec.source import Position
+from cleanroom.spec.template_names import (
+    DEFAULT_SEED,
+    PURE_FUNCTIONS,
+    Names,
+    report_member,
+    report_unknown,
+)
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-DEFAULT_SEED = 42
+    from cleanroom.spec.problem import ProblemLog
+
 MOST_EXPRESSIONS = 5000
-MOST_OUTPUT = 8 * 1024 * 1024
-VARIABLE_PREFIX = "CLEANROOM_VAR_"
+MOST_SOURCE = 128 * 1024
+"""Characters of all expressions of a file: what compiling them may cost."""
 _BROKEN = object()
 """The value of an expression that could not be evaluated; it has been reported."""
-LATER = frozenset({"matrix", "iteration", "replica", "peers", "captured", "worker", "operation", "example"})
+_TYPES: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
+
+__all__ = ["DEFAULT_SEED", "Names", "render", "render_node", "split"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What expressions may refer to; see `load_suite`."""
+def render(document: Table, names: Names, log: ProblemLog, work: Work | None = None) -> Table:
+    """Return the document with every template replaced by its value; what cannot be rendered is reported.
 
-    variables: Mapping[str, str]
-    environment: Mapping[str, str]
-    seed: int | None
-    root: Path
-    directory: Path
-
-
-def render(document: Table, names: Names, log: ProblemLog) -> Table:
-    """Return the document with every template replaced by its value; what cannot be rendered is reported."""
-    renderer = _Renderer(names, log)
+    `work` is what has been spent of this file's budget already.
+    """
+    renderer = _Renderer(names, log, work)
     renderer.declare(document)
     rendered = renderer.node(document)
     if not isinstance(rendered, Table):
@@ -55,30 +60,34 @@ def render(document: Table, names: Names, log: ProblemLog) -> Table:
     return rendered
 
 
-class _Renderer:
-    """Renders one document; counts expressions and output against their bounds."""
+def render_node(node: Node, document: Table, names: Names, log: ProblemLog, muted: ProblemLog) -> Node:
+    """Return one part of the document rendered; what is wrong with the variables it does not need goes to `muted`."""
+    renderer = _Renderer(names, muted)
+    renderer.declare(document)
+    renderer.log = log
+    return renderer.node(node)
 
-    def __init__(self, names: Names, log: ProblemLog) -> None:
+
+class _Renderer:
+    """Renders one document; counts expressions and work against their bounds."""
+
+    def __init__(self, names: Names, log: ProblemLog, work: Work | None = None) -> None:
+        self.log = log
         self._names = names
-        self._log = log
+        self._work = work or Work()
+        self._exhausted = False
         self._expressions = 0
-        self._output = 0
-        self._variables: dict[str, object] = dict(names.variables)
-        self._known: dict[str, object] = {
-            "vars": self._variables,
-            "seed": DEFAULT_SEED if names.seed is None else names.seed,
-            "env": _function(self._env),
-            "sha256": _function(_sha256),
-            "file": _function(self._file),
-            "range": _function(_range),
-            "to_json": _function(to_json),
-        }
+        self._source = 0
+        self._nodes = 0
+        self._variables: dict[str, object] = {}
+        self._failed: set[str] = set()
+        self._known = names.known(self._variables)
+        # An anchor's node is rendered once, however many aliases it has; the nodes are kept, so ids stay their own.
+        self._done: dict[int, tuple[Node, Node]] = {}
 
     def declare(self, document: Table) -> None:
         """Settle the variables and the seed: given ones, then the spec's `vars` in order, then the environment."""
-        for name, value in self._names.environment.items():
-            if name.startswith(VARIABLE_PREFIX):
-                self._variables.setdefault(name.removeprefix(VARIABLE_PREFIX), value)
+        self._variables.update(self._names.given())
         declared = document.get("vars")
         if isinstance(declared, Table):
             for entry in declared.entries:
@@ -94,126 +103,176 @@ class _Renderer:
         given = self._names.variables.get(entry.key)
         if isinstance(entry.value, Scalar) and entry.value.value is None:
             return
-        if given is None:
-            self._variables[entry.key] = plain(self.node(entry.value))
-        elif isinstance(entry.value, Scalar) and not isinstance(entry.value.value, str):
-            self._variables[entry.key] = self._typed(entry, given)
+        rendered = self.node(entry.value)
+        late = next(_runtime_scalars(rendered), None)
+        if late is not None:
+            message = f"the variable {shown(entry.key)} must be known before the run"
+            self.log.report("known-too-late", late.at, message, got=shown(late.value))
+        if late is not None or (isinstance(rendered, Scalar) and rendered.broken):
+            # Reported where it stands; those who use the variable need not hear of it again.
+            self._failed.add(entry.key)
+            return
+        value = plain(rendered)
+        self._variables[entry.key] = value if given is None else self._typed(entry, value, given)
 
-    def _typed(self, entry: Entry, given: str) -> object:
+    def _typed(self, entry: Entry, declared: object, given: str) -> object:
         """Return a variable given as text in the type that the spec declares."""
-        declared = entry.value.value if isinstance(entry.value, Scalar) else None
+        if isinstance(declared, str):
+            return given
         try:
             if isinstance(declared, bool):
-                return {"true": True, "false": False}[given]
-            return int(given) if isinstance(declared, int) else float(given)
-        except (KeyError, ValueError):
-            kind = "true or false" if isinstance(declared, bool) else "a number, as the spec declares it"
+                value: object = {"true": True, "false": False}[given]
+            elif isinstance(declared, (int, float)):
+                value = int(given) if isinstance(declared, int) else float(given)
+            else:
+                value = json.loads(given)
+        except (KeyError, ValueError, RecursionError):
+            value = None
+        if type(value) is not type(declared):
+            words = _TYPES.get(type(declared), f"{kind(entry.value)} as JSON")
             message = f"the variable {shown(entry.key)} was given as {shown(given)}"
-            self._log.report("wrong-value", entry.at, message, expected=kind)
+            self.log.report("wrong-value", entry.at, message, expected=f"{words}, as the spec declares it")
             return declared
+        return value
 
     def node(self, node: Node) -> Node:
         """Return `node` rendered; nodes without templates are kept as they are."""
         if isinstance(node, Scalar):
-            return self._scalar(node) if isinstance(node.value, str) and "{{" in node.value else node
+            if not isinstance(node.value, str) or "{{" not in node.value:
+                return node
+        elif id(node) in self._done:
+            return self._done[id(node)][1]
+        rendered = self._scalar(node) if isinstance(node, Scalar) else self._inner(node)
+        self._done[id(node)] = (node, rendered)
+        return rendered
+
+    def _inner(self, node: Items | Table) -> Node:
         if isinstance(node, Items):
             items = tuple(self.node(item) for item in node.items)
-            same = all(new is old for new, old in zip(items, node.items, strict=True))
-            return node if same else Items(items=items, at=node.at, size=node.size)
-        entries = tuple(
-            entry if value is entry.value else Entry(key=entry.key, at=entry.at, value=value)
-            for entry, value in ((entry, self.node(entry.value)) for entry in node.entries)
-        )
-        same = all(new is old for new, old in zip(entries, node.entries, strict=True))
-        return node if same else Table(entries=entries, at=node.at, size=node.size)
+            if all(new is old for new, old in zip(items, node.items, strict=True)):
+                return node
+            return Items(items=items, at=node.at, size=self._sized(1 + sum(item.size for item in items), node.at))
+        entries = []
+        for entry in node.entries:
+            if "{{" in entry.key:
+                self.log.report(
+                    "template", entry.at, "a key cannot be a template", expected="a fixed key", got=shown(entry.key),
+                    suggestion="templates stand in values; a key that varies needs a whole-file template (.j2)",
+                )  # fmt: skip
+            value = self.node(entry.value)
+            entries.append(entry if value is entry.value else Entry(key=entry.key, at=entry.at, value=value))
+        if all(new is old for new, old in zip(entries, node.entries, strict=True)):
+            return node
+        size = self._sized(1 + sum(1 + entry.value.size for entry in entries), node.at)
+        return Table(entries=tuple(entries), at=node.at, size=size)
+
+    def _sized(self, size: int, at: Position) -> int:
+        if size > MOST_NODES:
+            self._exhaust(at, "templates make the file too large", expected=f"at most {MOST_NODES} values")
+        return size
+
+    def _exhaust(self, at: Position, message: str, expected: str = "") -> None:
+        """Report once that a bound of the whole file was met: nothing more is evaluated."""
+        if not self._exhausted:
+            self.log.report("template", at, message, expected=expected)
+        self._exhausted = True
 
     def _scalar(self, node: Scalar) -> Node:
         text = str(node.value)
         try:
             parts = split(text)
         except ExpressionError as err:
-            self._log.report("template", node.at, str(err), expected="{{ expression }}")
+            self.log.report("template", node.at, str(err), expected="{{ expression }}")
             return _broken(node)
-        values = [(part, offset, self._value(part, offset, node) if is_expression else part)
-                  for part, offset, is_expression in parts]  # fmt: skip
-        if any(value is _BROKEN for _, _, value in values):
+        values = [self._value(part, offset, node) if is_expression else part for part, offset, is_expression in parts]
+        if any(value is _BROKEN for value in values):
             return _broken(node)
+        if any(isinstance(value, Expression) for value in values):
+            return self._open(text, values, node)
         if len(values) == 1 and parts[0][2]:
-            return _as_node(values[0][2], node.at)
-        rendered = "".join(_text(value) for _, _, value in values)
-        self._count(len(rendered), node.at)
+            return self._as_node(values[0], node.at)
+        rendered = "".join(text_of(value) for value in values)
         return Scalar(value=rendered, text=rendered, at=node.at, quoted=True)
 
+    def _open(self, text: str, values: list[object], node: Scalar) -> Scalar:
+        """Return the scalar that waits for the run: what is known already is text in it."""
+        parts: list[str | Expression] = []
+        for value in values:
+            if isinstance(value, Expression):
+                parts.append(value)
+            elif parts and isinstance(parts[-1], str):
+                parts[-1] += text_of(value)
+            else:
+                parts.append(text_of(value))
+        late = RuntimeText(text, tuple(parts))
+        return Scalar(value=late, text=late, at=node.at, block=node.block, quoted=True)
+
     def _value(self, expression: str, offset: int, node: Scalar) -> object:
-        at = _position(node, offset, self._log)
+        if self._exhausted:
+            return _BROKEN
+        at = _position(node, offset, self.log)
         self._expressions += 1
-        if self._expressions > MOST_EXPRESSIONS:
-            self._log.report("template", at, f"more than {MOST_EXPRESSIONS} expressions")
+        self._source += len(expression)
+        if self._expressions > MOST_EXPRESSIONS or self._source > MOST_SOURCE:
+            bound = f"at most {MOST_EXPRESSIONS} of them, with {MOST_SOURCE} characters"
+            self._exhaust(at, "the file has too many expressions", expected=bound)
             return _BROKEN
         try:
-            for name in sorted(names_in(expression)):
-                if name not in self._known:
-                    self._unknown(name, at)
-                    return _BROKEN
-            value = evaluate(expression, self._known)
+            return self._evaluate(expression, at)
+        except TooMuchWorkError as err:
+            self._exhaust(at, str(err))
         except UnknownNameError as err:
-            wanted = expression.strip().removeprefix("vars.")
-            known = wanted.isidentifier() and wanted != expression.strip()
-            reason = f"there is no variable {wanted}" if known else str(err)
-            message = f"{shown(expression.strip())}: {reason}"
-            self._log.report("unknown-variable", at, message, suggestion=self._close(expression))
-            return _BROKEN
+            self._missing(expression, err, at)
         except ExpressionError as err:
-            self._log.report("template", at, f"{shown(expression.strip())}: {err}")
+            self.log.report("template", at, f"{shown(expression.strip())}: {err}")
+        return _BROKEN
+
+    def _evaluate(self, expression: str, at: Position) -> object:
+        used = names_in(expression)
+        if used & self._names.broken:
             return _BROKEN
-        self._count(len(value) if isinstance(value, str) else 1, at)
-        return value
+        unknown = sorted(used - self._known.keys() - set(RUNTIME_NAMES))
+        for name in unknown:
+            report_unknown(name, self._known, at, self.log, whole=False)
+        if unknown or any(name == "vars" and key in self._failed for name, key in members_in(expression)):
+            return _BROKEN
+        late = used & set(RUNTIME_NAMES)
+        if not late:
+            value = evaluate(expression, self._known, self._work)
+            if isinstance(value, str):
+                self._work.write(len(value))
+            return value
+        fixed = used - late - set(PURE_FUNCTIONS)
+        if fixed & {"env", "file"}:
+            raise ExpressionError(
+                f"env and file are read before the run, {', '.join(sorted(late))} is known during it: "
+                "give what they return a name in vars"
+            )
+        for name, key in members_in(expression):
+            if report_member(name, key, self._known, at, self.log, whole=False):
+                return _BROKEN
+        bindings = {name: dict(self._variables) if name == "vars" else self._known[name] for name in sorted(fixed)}
+        return Expression(expression.strip(), frozenset(late), bindings)
 
-    def _count(self, size: int, at: Position) -> None:
-        self._output += size
-        if self._output > MOST_OUTPUT:
-            self._log.report("template", at, "templates make the file too large", expected="at most 8 MiB")
+    def _missing(self, expression: str, err: ExpressionError, at: Position) -> None:
+        for name, key in members_in(expression):
+            if report_member(name, key, self._known, at, self.log, whole=False):
+                return
+        self.log.report("unknown-variable", at, f"{shown(expression.strip())}: {err}")
 
-    def _unknown(self, name: str, at: Position) -> None:
-        if name in LATER:
-            message = f"the name {name} is part of the language but not available in this version"
-            self._log.report("not-available", at, message)
-            return
-        suggestion = f"did you mean vars.{name}?" if name in self._variables else ""
-        close = nearest(name, self._known)
-        suggestion = suggestion or (f"did you mean {close}?" if close else "")
-        expected = ", ".join(sorted(self._known))
-        message = f"there is no name {shown(name)} in templates"
-        self._log.report("unknown-name", at, message, expected=expected, suggestion=suggestion)
-
-    def _close(self, expression: str) -> str:
-        wanted = expression.strip().removeprefix("vars.")
-        if not wanted.isidentifier() or wanted == expression.strip():
-            return ""
-        close = nearest(wanted, self._variables)
-        return f"did you mean vars.{close}?" if close else "declare it in vars, or give it with --var NAME=VALUE"
-
-    def _env(self, name: str, default: object = None) -> object:
-        if name in self._names.environment:
-            return self._names.environment[name]
-        if default is None:
-            raise UnknownNameError(f"the environment has no {shown(name)}, or it was not allowed (--allow-env)")
-        return default
-
-    def _file(self, path: str) -> str:
-        place = self._names.directory / str(path)
-        if not is_inside(place, self._names.root):
-            raise ExpressionError(f"{shown(path)} lies outside the repository")
-        try:
-            with place.open("rb") as file:
-                data = file.read(LARGEST_RESULT + 1)
-            if len(data) > LARGEST_RESULT:
-                raise ExpressionError(f"{shown(path)} is larger than {LARGEST_RESULT} bytes")
-            return data.decode("utf-8")
-        except OSError as err:
-            raise ExpressionError(f"{shown(path)} cannot be read: {err.strerror}") from err
-        except UnicodeDecodeError as err:
-            raise ExpressionError(f"{shown(path)} is not UTF-8 text") from err
+    def _as_node(self, value: Any, at: Position) -> Node:  # noqa: ANN401 -- plain by `checked`
+        """Return the node of a value; all values that templates make count against the bound of the file."""
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            self._exhaust(at, "templates make the file too large", expected=f"at most {MOST_NODES} values")
+            return Scalar(value="", text="", at=at, broken=True)
+        if isinstance(value, list):
+            items = tuple(self._as_node(item, at) for item in value)
+            return Items(items=items, at=at, size=1 + sum(item.size for item in items))
+        if isinstance(value, Mapping):
+            entries = tuple(Entry(key=key, at=at, value=self._as_node(item, at)) for key, item in value.items())
+            return Table(entries=entries, at=at, size=1 + sum(1 + entry.value.size for entry in entries))
+        return Scalar(value=value, text=text_of(value), at=at, quoted=isinstance(value, str))
 
 
 def split(text: str) -> list[tuple[str, int, bool]]:
@@ -255,31 +314,15 @@ def _end(text: str, start: int) -> int:
     raise ExpressionError("an expression begins with {{ and has no end")
 
 
-def _function(function: Callable[..., object]) -> Callable[..., object]:
-    def call(*arguments: object, **named: object) -> object:
-        return function(*arguments, **named)
-
-    call.cleanroom_function = True  # type: ignore[attr-defined]  # the sandbox calls nothing without this mark
-    return call
-
-
-def _sha256(text: object) -> str:
-    return hashlib.sha256(str(text).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _range(*bounds: int) -> list[int]:
-    numbers = range(*bounds)
-    if len(numbers) > LARGEST_LIST:
-        raise ExpressionError(f"range has more than {LARGEST_LIST} items")
-    return list(numbers)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (list, dict, bool)) or value is None:
-        return to_json(value)
-    return str(value)
+def _runtime_scalars(node: Node) -> Iterator[Scalar]:
+    pending = [node]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Scalar):
+            if isinstance(part.value, RuntimeText):
+                yield part
+        else:
+            pending += part.items if isinstance(part, Items) else [entry.value for entry in part.entries]
 
 
 def _broken(node: Scalar) -> Scalar:
@@ -296,13 +339,3 @@ def _position(node: Scalar, offset: int, log: ProblemLog) -> Position:
     if "\n" in str(node.value):
         return node.at
     return Position(node.at.file, node.at.line, node.at.column + offset + node.quoted)
-
-
-def _as_node(value: Any, at: Position) -> Node:  # noqa: ANN401 -- plain by `checked`
-    if isinstance(value, list):
-        items = tuple(_as_node(item, at) for item in value)
-        return Items(items=items, at=at, size=1 + sum(item.size for item in items))
-    if isinstance(value, dict):
-        entries = tuple(Entry(key=key, at=at, value=_as_node(item, at)) for key, item in value.items())
-        return Table(entries=entries, at=at, size=1 + sum(1 + entry.value.size for entry in entries))
-    return Scalar(value=value, text=_text(value), at=at, quoted=isinstance(value, str))

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import pytest
 
 from cleanroom.spec.document import UnreadableError, decode, plain, read_document
 from cleanroom.spec.problem import ProblemLog
+from cleanroom.spec.expression import Work
+from cleanroom.spec.runtime_text import Expression, RuntimeText
 from cleanroom.spec.template import Names, render
 
 
@@ -97,10 +100,21 @@ def test_an_expression_keeps_its_type_when_it_is_the_whole_scalar(rendered, temp
         ("self", "template"),
         ("cycler", "unknown-name"),
         ("lipsum", "unknown-name"),
-        ("matrix.x", "not-available"),
-        ("captured.id", "not-available"),
-        ("worker", "not-available"),
-        ("iteration", "not-available"),
+        ("matrix.x", "unknown-name"),
+        ("1.5 | round(1000000000)", "template"),
+        ("'9' * 5", "template"),
+        ("[vars, vars, [vars, [vars, vars]]] | to_json | length", None),
+        ("vars | join(to_json(range(10000)))", None),
+        ("captured.id +", "template"),
+        ("captured.id | uper", "template"),
+        ("captured.id ~ env('A')", "template"),
+        ("captured.id ~ file('data.txt')", "template"),
+        ("captured.id ~ nothing", "unknown-name"),
+        ("captured.id ~ vars.absent", "unknown-variable"),
+        ("'\\ud800'", "template"),
+        ("'\\x00'", "template"),
+        ("1e308 * 10", "template"),
+        ("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "template"),
         ("file('../../secret')", "template"),
         ("file('/etc/passwd')", "template"),
         ("file('link')", "template"),
@@ -120,7 +134,7 @@ def test_an_expression_cannot_reach_out_or_grow(rendered, expression, code):
     quoted = expression.replace("'", "''")
     document, problems = rendered(f"vars: {{n: 5}}\nout: '{{{{ {quoted} }}}}'\n")
     assert [problem.code for problem in problems] == ([code] if code else [])
-    if code is None:
+    if expression == "vars":
         assert plain(document)["out"] == {"n": 5}
 
 
@@ -133,7 +147,7 @@ def test_text_grows_to_a_bound_only(rendered):
 
 def test_the_number_of_expressions_is_bounded(rendered):
     source = "out:\n" + "\n".join(f"  - '{{{{ {i} }}}}'" for i in range(5_002))
-    assert {problem.message for problem in rendered(source)[1]} == {"more than 5000 expressions"}
+    assert {problem.message for problem in rendered(source)[1]} == {"the file has too many expressions"}
 
 
 def test_given_variables_come_before_the_spec_and_the_spec_before_the_environment(rendered):
@@ -183,3 +197,83 @@ def test_a_near_miss_is_suggested(rendered):
 def test_positions_inside_a_block_are_those_of_the_file(rendered):
     _, problems = rendered("out: |\n  one\n   two {{ vars.x }}\n")
     assert [(p.at.line, p.at.column) for p in problems] == [(3, 8)]
+
+
+def test_a_lot_of_long_expressions_is_refused_before_it_is_compiled(rendered):
+    source = "out:\n" + "\n".join(f"  - '{{{{ [{'1, ' * 300}{i}] }}}}'" for i in range(500))
+    assert [problem.message for problem in rendered(source)[1]] == ["the file has too many expressions"]
+
+
+def test_lists_made_by_templates_count_against_the_values_of_the_file(rendered):
+    source = "out:\n" + "  - '{{ range(10000) }}'\n" * 30
+    assert {problem.message for problem in rendered(source)[1]} == {"templates make the file too large"}
+
+
+def test_text_written_by_templates_counts_against_the_file(rendered):
+    source = "vars: {a: '" + "x" * 60_000 + "'}\nout:\n" + "  - '{{ vars.a }}'\n" * 200
+    assert [problem.code for problem in rendered(source)[1]] == ["template"]
+
+
+def test_variables_cannot_double_in_depth_or_size(rendered):
+    lines = ["vars:", "  a0: [x, x]", *(f"  a{i}: '{{{{ [vars.a{i - 1}, vars.a{i - 1}] }}}}'" for i in range(1, 60))]
+    problems = rendered("\n".join(lines) + "\n")[1]
+    assert {problem.code for problem in problems} == {"template"}
+
+
+def test_an_anchor_is_rendered_once_however_often_it_is_used(tmp_path):
+    lines = "base: &b {x: '{{ sha256(1) }}'}\nuses:\n" + "  - *b\n" * 4000
+    log, work = ProblemLog("x.yaml"), Work()
+    names = Names(variables={}, environment={}, seed=None, root=tmp_path, directory=tmp_path)
+    document = render(read_document(decode(lines.encode(), log), log), names, log, work)
+    assert not log.found
+    assert Work().steps - work.steps < 100
+    assert len(plain(document)["uses"]) == 4000
+
+
+def test_text_with_run_time_names_keeps_its_parts_and_what_is_known_of_them(rendered):
+    source = "vars: {r: eu}\nout: 'a{{ vars.r }}-{{ captured.id ~ vars.r }}/{{ 1 + 1 }}'\nwhole: '{{ captured.id }}'\n"
+    document, problems = rendered(source)
+    assert problems == ()
+    out, whole = document.get("out"), document.get("whole")
+    assert isinstance(out.value, RuntimeText)
+    assert out.text is out.value
+    assert out.value == "a{{ vars.r }}-{{ captured.id ~ vars.r }}/{{ 1 + 1 }}"
+    late = Expression("captured.id ~ vars.r", frozenset({"captured"}), {"vars": {"r": "eu"}})
+    assert out.value.parts == ("aeu-", late, "/2")
+    assert whole.value.parts == (Expression("captured.id", frozenset({"captured"}), {}),)
+
+
+def test_a_variable_must_be_known_before_the_run_and_is_reported_once(rendered):
+    _, problems = rendered("vars: {a: '{{ captured.id }}', b: '{{ vars.a }}'}\nout: '{{ vars.b }}'\n")
+    assert [(p.code, p.at.line, p.at.column) for p in problems] == [("known-too-late", 1, 11)]
+
+
+def test_a_key_cannot_be_a_template(rendered):
+    _, problems = rendered("out:\n  '{{ vars.x }}': 1\n")
+    assert [(p.code, p.at.line, p.at.column) for p in problems] == [("template", 2, 3)]
+
+
+def test_a_list_variable_is_given_as_json(rendered):
+    source = "vars: {l: [a], m: {a: 1}}\nout: ['{{ vars.l }}', '{{ vars.m }}']\n"
+    document, problems = rendered(source, variables={"l": '["b"]', "m": '{"c": 2}'})
+    assert problems == ()
+    assert plain(document)["out"] == [["b"], {"c": 2}]
+    for given in ("b", '{"a": 1}', "["):
+        assert [p.code for p in rendered(source, variables={"l": given})[1]] == ["wrong-value"]
+
+
+def test_every_missing_name_of_an_expression_is_told_with_what_was_meant(rendered):
+    _, problems = rendered("vars: {region: eu}\nout: \"{{ 'x' ~ vars['regoin'] ~ sed }}\"\nb: '{{ 1 | uper }}'\n")
+    assert [(p.code, p.suggestion) for p in problems][0] == ("unknown-name", "did you mean seed?")
+    assert "did you mean upper?" in problems[1].message
+
+
+def test_a_null_variable_takes_its_default_from_the_expression(rendered):
+    document, problems = rendered("vars: {a: null}\nout: \"{{ vars.a | default('d') }}\"\n")
+    assert problems == ()
+    assert plain(document)["out"] == "d"
+
+
+def test_a_pipe_is_not_waited_for(rendered, workspace):
+    os.mkfifo(workspace / "specs" / "pipe")
+    assert [p.code for p in rendered("out: \"{{ file('pipe') }}\"\n")[1]] == ["template"]
