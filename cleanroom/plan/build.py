@@ -9,12 +9,13 @@ from cleanroom.canonical import Json, digest
 from cleanroom.errors import SpecError, UsageError
 from cleanroom.plan.model import FaultEvent, Plan, ScenarioPlan
 from cleanroom.plan.plain import plain
+from cleanroom.plan.replicas import expand
 from cleanroom.plan.timeline import draw
 from cleanroom.spec.service import Service
 from cleanroom.spec.suite import Suite
 
 SCHEDULE_SCHEMA = 1
-PLAN_SCHEMA = 1
+PLAN_SCHEMA = 2
 DEFAULT_SEED = 42
 MAX_ITERATIONS = 100
 _FIRST_HOST = 10
@@ -26,7 +27,8 @@ def build_plan(suite: Suite, *, seed: int | None = None, iterations: int | None 
 
     `seed` and `iterations` override the spec's; without either the seed is 42 (spec.md section 7). A spec with
     `seed: random` needs `seed`, because nothing is drawn here that the arguments do not fix. Raises `UsageError` for
-    that and for iterations outside 1 to 100, `SpecError` for a cycle, an unknown dependency or too many services.
+    that and for iterations outside 1 to 100, `SpecError` for a cycle, an unknown dependency, a template of a replica
+    that fails, or too many services.
     """
     chosen = _seed(suite, seed)
     rounds = suite.determinism.iterations if iterations is None else iterations
@@ -34,8 +36,9 @@ def build_plan(suite: Suite, *, seed: int | None = None, iterations: int | None 
         raise UsageError(
             f"{suite.name}: iterations is {rounds}, expected 1 to {MAX_ITERATIONS}", remedy="pass another --iterations"
         )
-    waves = start_waves(suite.services)
-    addresses = _addresses(suite.services)
+    services = expand(suite.services)
+    waves = start_waves(services)
+    addresses = _addresses(services)
     scenarios = draw(suite, chosen)
     body: Json = {
         "schema": PLAN_SCHEMA,
@@ -44,6 +47,8 @@ def build_plan(suite: Suite, *, seed: int | None = None, iterations: int | None 
         "start_order": [list(wave) for wave in waves],
         "addresses": dict(addresses),
         "suite": plain(suite),
+        # What replicas became of it; for the others it is what the suite says.
+        "replicas": [plain(one) for one in services if one.name not in {service.name for service in suite.services}],
         "timeline": [_scenario_json(scenario, drawn_only=False) for scenario in scenarios],
     }
     return Plan(
@@ -55,6 +60,7 @@ def build_plan(suite: Suite, *, seed: int | None = None, iterations: int | None 
         scenarios=scenarios,
         schedule_digest=schedule_digest(scenarios),
         plan_digest=digest(body),
+        services=services,
     )
 
 
@@ -78,6 +84,7 @@ def _scenario_json(scenario: ScenarioPlan, *, drawn_only: bool) -> Json:
 def event_json(event: FaultEvent) -> Json:
     """Return all of one occurrence as JSON: whom, when, how long, with what, and the stream of its inner draws."""
     fault = event.fault
+    composed: dict[str, Json] = {"inner": [event_json(part) for part in event.inner]} if event.inner else {}
     return {
         "id": fault.id,
         "occurrence": event.occurrence,
@@ -94,6 +101,7 @@ def event_json(event: FaultEvent) -> Json:
         "until_step": fault.until_step,
         "backend": fault.backend,
         "parameters": plain(event.parameters),
+        **composed,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cleanroom.spec.fault import Fault, Moment, ParameterValue
+from cleanroom.spec.service import Service
 from cleanroom.spec.suite import Suite
 
 
@@ -23,9 +24,11 @@ class FaultEvent:
     drawn: bool
     """False: `probability` decided against this occurrence; it is reported, and nothing is injected."""
     targets: tuple[str, ...]
-    """Names of services."""
+    """Names of containers."""
     moment: Moment
     parameters: Mapping[str, ParameterValue] = field(default_factory=lambda: MappingProxyType({}))
+    inner: tuple[FaultEvent, ...] = ()
+    """What a composite fault does: events whose moments count from the begin of this one."""
 
     @property
     def key(self) -> str:
@@ -49,12 +52,14 @@ class Plan:
     seed: int
     iterations: int
     start_order: tuple[tuple[str, ...], ...]
-    """Names of services in waves: each wave depends only on earlier ones; sorted by name within a wave."""
+    """Names of containers in waves: each wave depends only on earlier ones; sorted by name within a wave."""
     addresses: Mapping[str, int]
-    """Host number of each service in its environment's subnet, in order of name, from 10."""
+    """Host number of each container in its environment's subnet, in order of name, from 10."""
     scenarios: tuple[ScenarioPlan, ...]
     schedule_digest: str
     plan_digest: str
+    services: tuple[Service, ...] = ()
+    """One for each container, in the order of the file: replicas have names and templates of their own."""
 
     def timeline(self, scenario: str) -> tuple[FaultEvent, ...]:
         """Return the drawn events of `scenario`; raises StopIteration for a name that is not planned."""

@@ -44,6 +44,11 @@ class Stream:
             raise ValueError(f"a stream's name is 64 hex digits, got {name!r}")
         self._next = 0
 
+    @property
+    def name(self) -> str:
+        """The stream's name: 64 hex digits."""
+        return self._key.hex()
+
     def part(self, label: str) -> Stream:
         """Return the independent stream called `label` within this one, wherever this one has got to."""
         return Stream(hashlib.sha256(self._key + label.encode()).hexdigest())

@@ -22,6 +22,8 @@ ParameterValue: TypeAlias = (
 )  # fmt: skip
 
 NO_OFFSET = Duration(0)
+MOST_TICKS = 10_000
+"""Of a monkey: each is an event of the plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

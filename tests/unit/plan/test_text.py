@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 
 from cleanroom.plan.build import build_plan
-from cleanroom.plan.text import moment_text, plan_json, plan_text
+from cleanroom.plan.document import plan_json
+from cleanroom.plan.text import plan_text
+from cleanroom.plan.words import moment_text
 from cleanroom.quantity import Duration, Rate, Size
 from cleanroom.spec.fault import AtManual, AtStep, Repeat
 from tests.unit.plan.suites import fault, scenario, suite
