@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cleanroom.spec.check_expect import check_expect
 from cleanroom.spec.check_paths import Paths, settle
 from cleanroom.spec.check_question import check_sql_files
-from cleanroom.spec.check_scenario import check_scenario, check_windows
+from cleanroom.spec.check_scenario import check_scenario, step_nodes
 from cleanroom.spec.check_service import check_services, declared_services
+from cleanroom.spec.declared import declare
 from cleanroom.spec.document import Table
 from cleanroom.spec.operand import shown
-from cleanroom.spec.reference import items_at, locate, require_unique, text_at
+from cleanroom.spec.reference import items_at, locate, require_unique
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,9 +40,11 @@ def check(suite: Suite, document: Table, log: ProblemLog, root: Path, directory:
     for scenario in suite.scenarios:
         check_scenario(scenario, nodes[scenario.at], (services, names), log)
         _check_looks(scenario, nodes[scenario.at], document, log)
-    if suite.expect is not None:
-        faults = tuple(text_at(fault, "id") for node in nodes.values() for fault in items_at(node, "chaos"))
-        check_windows(suite.expect, faults, document.get("expect"), log)
+    expected = document.get("expect")
+    if suite.expect is not None and expected is not None:
+        steps = (step for node in nodes.values() for step in step_nodes(node))
+        declared = declare(names, suite.scenarios, nodes.values(), steps)
+        check_expect(suite.expect, expected, declared, log)
     paths = Paths(log, root.resolve(), directory)
     check_sql_files(document, paths)
     return settle(suite, document, paths)
