@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cleanroom.spec.document import Node, Table
+    from cleanroom.spec.expect import Expect
     from cleanroom.spec.mock import Mock
     from cleanroom.spec.problem import ProblemLog
     from cleanroom.spec.service import Build, Service
@@ -103,7 +104,7 @@ class Paths:
 
 
 def settle(suite: Suite, document: Table, paths: Paths) -> Suite:
-    """Return the suite with the paths of its services, its contract and its collector relative to the workspace.
+    """Return the suite with the paths of its services, contract, collector and schemas relative to the workspace.
 
     Reports what is missing (`missing-path`) or leaves the repository (`outside`).
     """
@@ -118,7 +119,28 @@ def settle(suite: Suite, document: Table, paths: Paths) -> Suite:
         at = _at(document, "otel", "collector", "config")
         config = paths.file(otel.collector.config, at, "the collector's configuration")
         otel = replace(otel, collector=CollectorConfig(config=config))
-    return replace(suite, services=services, contracts=contract, otel=otel)
+    nodes = {node.at: node for node in items_at(document, "scenarios")}
+    scenarios = tuple(
+        replace(scenario, expect=_expect(scenario.expect, locate(nodes[scenario.at], "expect"), paths))
+        for scenario in suite.scenarios
+    )
+    expect = _expect(suite.expect, document.get("expect"), paths)
+    return replace(suite, services=services, contracts=contract, otel=otel, scenarios=scenarios, expect=expect)
+
+
+def _expect(expect: Expect | None, node: Node | None, paths: Paths) -> Expect | None:
+    """Settle the files that hold schemas of attributes."""
+    if expect is None or not any(span.schema_file for span in expect.spans):
+        return expect
+    written = {item.at: item for item in items_at(node, "spans")}
+    spans = []
+    for span in expect.spans:
+        if span.schema_file:
+            at = _at(written[span.at], "schema")
+            spans.append(replace(span, schema_file=paths.file(span.schema_file, at, "the schema of attributes")))
+        else:
+            spans.append(span)
+    return replace(expect, spans=tuple(spans))
 
 
 def _service(service: Service, node: Node | None, paths: Paths) -> Service:

@@ -149,7 +149,8 @@ TIMING_KEYS: dict[str, Key] = {
     ),
     "overlap": Key(
         items(pair.then(_overlap), at_least=1),
-        "Pairs of span names: some span of the one and some of the other run at the same time.", example="[[resize, upload]]", later=True,
+        "Pairs of span names: some span of the one and some of the other run at the same time.",
+        example="[[resize, upload]]", later=True,
     ),
     "intervals": Key(
         items(expectation(_INTERVAL, IntervalExpectation), at_least=1), "Gaps between the starts of spans.",

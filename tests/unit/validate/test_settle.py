@@ -7,6 +7,7 @@ from cleanroom.spec.expect import (
     AttributeConditions,
     CountExpectation,
     EdgeExpectation,
+    GraphExpectation,
     HermeticityExpectation,
     Pattern,
     StatusExpectation,
@@ -27,7 +28,7 @@ def counted(what, key="", **tests):
 
 
 def edge(parent, child):
-    return expecting(edges=(EdgeExpectation(parent=Pattern(parent), child=Pattern(child), at=AT),))
+    return expecting(graph=GraphExpectation(edges=(EdgeExpectation(parent=Pattern(parent), child=Pattern(child), at=AT),)))
 
 
 WAITS = {
