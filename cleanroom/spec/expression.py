@@ -107,9 +107,10 @@ def working(spent: Work, function: Callable[[], object]) -> object:
 @lru_cache(maxsize=8192)
 def names_in(text: str) -> frozenset[str]:
     """Return the free names of an expression; raises ExpressionError when it is none."""
-    from jinja2 import meta  # noqa: PLC0415
+    from jinja2 import nodes  # noqa: PLC0415
 
-    return frozenset(meta.find_undeclared_variables(_tree(text)))
+    # An expression binds no names, so all of them are free.
+    return frozenset(name.name for name in _tree(text).find_all(nodes.Name))
 
 
 @lru_cache(maxsize=8192)
@@ -143,6 +144,7 @@ def evaluate(text: str, names: Mapping[str, object], spent: Work) -> object:
         return checked(result)
 
     spent.spend(1 + len(text) // 4)
+    check_expression(text)
     return working(spent, value)
 
 
@@ -241,21 +243,32 @@ def wording(err: Exception) -> str:
     )
 
 
-@lru_cache(maxsize=1024)
-def _tree(text: str) -> nodes.Template:
+@lru_cache(maxsize=8192)
+def check_expression(text: str) -> None:
+    """Compile an expression, so that its mistakes are known before it is evaluated; raises ExpressionError."""
     from jinja2 import TemplateError  # noqa: PLC0415
 
-    from cleanroom.spec.sandbox import expressions  # noqa: PLC0415 -- imports jinja2
+    try:
+        _compiled(text)
+    except TemplateError as err:
+        raise ExpressionError(f"not an expression: {wording(err)}") from err
+    except (SyntaxError, MemoryError, RecursionError, ValueError) as err:
+        raise ExpressionError("the expression is too complex") from err
+
+
+@lru_cache(maxsize=1024)
+def _tree(text: str) -> nodes.Node:
+    from jinja2 import TemplateError  # noqa: PLC0415
+
+    from cleanroom.spec.sandbox import parse_expression  # noqa: PLC0415 -- imports jinja2
 
     if len(text) > LONGEST_EXPRESSION:
         raise ExpressionError(f"the expression is longer than {LONGEST_EXPRESSION} characters")
     try:
-        # An expression only: anything that ends it early would be read as more template text.
-        _compiled(text)
-        return expressions().parse("{{ (" + text + "\n) }}")
+        return parse_expression(text)
     except TemplateError as err:
         raise ExpressionError(f"not an expression: {wording(err)}") from err
-    except (SyntaxError, MemoryError, RecursionError, ValueError) as err:
+    except (MemoryError, RecursionError, ValueError) as err:
         raise ExpressionError("the expression is too complex") from err
 
 

@@ -15,8 +15,9 @@ from functools import lru_cache
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import BaseLoader, StrictUndefined, TemplateAssertionError, TemplateNotFound, nodes
+from jinja2 import BaseLoader, StrictUndefined, TemplateAssertionError, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.environment import TemplateModule
+from jinja2.parser import Parser
 from jinja2.runtime import LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
@@ -132,6 +133,15 @@ class BuiltInLoader(BaseLoader):
 def expressions() -> Sandbox:
     """Return the sandbox of single expressions."""
     return Sandbox()
+
+
+def parse_expression(text: str) -> nodes.Node:
+    """Return a node below which an expression stands, and nothing else; raises TemplateSyntaxError."""
+    parser = Parser(expressions(), text, state="variable")
+    expression = parser.parse_expression()
+    if not parser.stream.eos:
+        raise TemplateSyntaxError(f"it ends before {shown(parser.stream.current.value)}", 1)
+    return nodes.Output([expression])
 
 
 def known_parts(what: str) -> tuple[str, ...]:

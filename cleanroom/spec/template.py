@@ -16,6 +16,7 @@ from cleanroom.spec.expression import (
     TooMuchWorkError,
     UnknownNameError,
     Work,
+    check_expression,
     evaluate,
     members_in,
     names_in,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from cleanroom.spec.problem import ProblemLog
 
 MOST_EXPRESSIONS = 5000
-MOST_SOURCE = 128 * 1024
+MOST_SOURCE = 48 * 1024
 """Characters of all expressions of a file: what compiling them may cost."""
 _BROKEN = object()
 """The value of an expression that could not be evaluated; it has been reported."""
@@ -242,6 +243,7 @@ class _Renderer:
             if isinstance(value, str):
                 self._work.write(len(value))
             return value
+        check_expression(expression)
         fixed = used - late - set(PURE_FUNCTIONS)
         if fixed & {"env", "file"}:
             raise ExpressionError(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import LARGEST_FILE, LINE_END, UnreadableError, read_document
 from cleanroom.spec.expression import ExpressionError, UnknownNameError, Work, members_of, wording, working
+from cleanroom.spec.operand import shown
 from cleanroom.spec.source import Position
 from cleanroom.spec.template_names import Names, report_member, report_unknown
 
@@ -30,6 +31,7 @@ SUFFIX = ".j2"
 LARGEST_TEMPLATE = 256 * 1024
 MOST_SYNTAX = 20_000
 """Nodes of a template's syntax: what compiling it may cost."""
+DEEPEST_SYNTAX = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def _render(source: str, names: Names, log: ProblemLog, work: Work) -> Output:
         line = _line_of(err.__cause__ or err) or _line_of(err) or 1
         if not isinstance(err, UnknownNameError):
             log.report("template", _start(line, log), str(err))
-        elif not _report_missing(tree, line, known, log):
+        elif not _report_missing(tree, err, line, known, log):
             log.report("unknown-variable", _start(line, log), str(err))
         raise UnreadableError from err
     text, pieces = origins.gather(chunks)
@@ -183,12 +185,25 @@ def _parse(source: str, sandbox: Sandbox, log: ProblemLog) -> nodes.Template:
     except (RecursionError, MemoryError, ValueError) as err:
         log.report("template", at, "the template is nested too deeply")
         raise UnreadableError from err
-    from jinja2 import nodes  # noqa: PLC0415
-
-    if sum(1 for _ in tree.find_all(nodes.Node)) > MOST_SYNTAX:
-        log.report("too-large", at, "the template is too large", expected=f"at most {MOST_SYNTAX} parts of syntax")
-        raise UnreadableError
+    _check_size(tree, log)
     return tree
+
+
+def _check_size(tree: nodes.Template, log: ProblemLog) -> None:
+    """Refuse a template that would cost too much to compile, before anything walks it recursively."""
+    count = 0
+    pending: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while pending:
+        node, depth = pending.pop()
+        count += 1
+        if depth > DEEPEST_SYNTAX:
+            log.report("template", _start(node.lineno, log), "the template is nested too deeply")
+            raise UnreadableError
+        if count > MOST_SYNTAX:
+            at = Position(log.file, 1, 1)
+            log.report("too-large", at, "the template is too large", expected=f"at most {MOST_SYNTAX} parts of syntax")
+            raise UnreadableError
+        pending.extend((child, depth + 1) for child in node.iter_child_nodes())
 
 
 def _check_names(tree: nodes.Template, known: Mapping[str, object], log: ProblemLog) -> bool:
@@ -209,14 +224,18 @@ def _check_names(tree: nodes.Template, known: Mapping[str, object], log: Problem
     return not unknown
 
 
-def _report_missing(tree: nodes.Template, line: int, known: Mapping[str, object], log: ProblemLog) -> bool:
-    """Report the variable that a line of the template wanted and nobody gave; False when that was not what failed."""
-    missing = [
-        report_member(name, key, known, _at(line, key, log), log, whole=True)
-        for name, key, lineno in members_of(tree)
-        if lineno == line
-    ]
-    return any(missing)
+def _report_missing(
+    tree: nodes.Template, err: UnknownNameError, line: int, known: Mapping[str, object], log: ProblemLog
+) -> bool:
+    """Report the variable that an expression wanted and nobody gave; False when that was not what failed.
+
+    `line` is that of the expression, whose parts may stand on later ones.
+    """
+    return any(
+        report_member(name, key, known, _at(lineno, key, log), log, whole=True)
+        for name, key, lineno in sorted(members_of(tree), key=lambda member: member[2])
+        if lineno >= line and shown(key) in str(err)
+    )
 
 
 def _line_of(err: BaseException) -> int:
