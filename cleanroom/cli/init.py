@@ -23,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "init",
         help="write a first spec for this folder",
-        description="Write a first spec for the Compose file or Dockerfile that is here; asks nothing, replaces nothing.",
+        description="Write a first spec for the Compose file or Dockerfile here; asks nothing, replaces nothing.",
     )
     parser.set_defaults(call=_init)
 

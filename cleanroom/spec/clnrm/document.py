@@ -29,9 +29,10 @@ def read_clnrm(path: Path) -> dict[str, Any]:
         raise SpecError(f"{name} is too large", remedy="a spec has at most 1 MiB")
     try:
         text = data.decode("utf-8-sig")
-        return tomllib.loads(text)
     except UnicodeDecodeError as err:
         raise SpecError(f"{name} is not UTF-8 text") from err
+    try:
+        return tomllib.loads(text)
     except RecursionError as err:
         raise SpecError(f"{name} is nested too deeply") from err
     except tomllib.TOMLDecodeError as err:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from cleanroom.spec.clnrm.report import Findings
 
@@ -250,7 +250,7 @@ def _hermeticity(value: Any, findings: Findings) -> dict[str, Any]:  # noqa: ANN
     return {"hermeticity": made}
 
 
-def _are_texts(value: Any) -> bool:  # noqa: ANN401 -- as TOML has it
+def _are_texts(value: Any) -> TypeGuard[list[str]]:  # noqa: ANN401 -- as TOML has it
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) and item for item in value)
 
 

@@ -49,16 +49,15 @@ def shell() -> dict[str, Any]:
 def _service(table: Mapping[str, Any], here: str, findings: Findings) -> dict[str, Any]:
     made: dict[str, Any] = {"image": table["image"]}
     command = table.get("args", table.get("command"))
-    if _are_texts(command) or (isinstance(command, str) and command):
+    if _is_command(command):
         made["command"] = command if isinstance(command, str) else list(command)
         findings.never(f"{here}.{'args' if 'args' in table else 'command'}", "the container was started without it")
     elif _BARE.fullmatch(table["image"]):
         made["command"] = list(_STAY)
         findings.changed(f"{here}.image", "its image ends at once by itself, so it is kept running for steps")
-    for key in ("env", "environment"):
-        variables = table.get(key)
-        if isinstance(variables, Mapping) and variables:
-            made["environment"] = {**made.get("environment", {}), **{k: str(v) for k, v in variables.items()}}
+    variables = {**_table(table, "env"), **_table(table, "environment")}
+    if variables:
+        made["environment"] = {key: str(value) for key, value in variables.items()}
     for key in ("workdir", "working_dir"):
         if isinstance(table.get(key), str) and table[key].startswith("/"):
             made["working_dir"] = table[key]
@@ -66,7 +65,7 @@ def _service(table: Mapping[str, Any], here: str, findings: Findings) -> dict[st
         made["depends_on"] = [service_name(name) for name in table["depends_on"]]
     check = table.get("health_check", table.get("healthcheck"))
     probe = check.get("cmd") if isinstance(check, Mapping) else check
-    if _are_texts(probe) or (isinstance(probe, str) and probe):
+    if _is_command(probe):
         made["ready"] = [{"exec": probe}]
         findings.never(f"{here}.health_check", "nothing waited for a service to be ready")
     taken = {"image", "args", "command", "env", "environment", "workdir", "working_dir", "depends_on"}
@@ -79,13 +78,22 @@ def _service(table: Mapping[str, Any], here: str, findings: Findings) -> dict[st
 
 def _reason(key: str) -> str:
     reasons = {
-        "volumes": "a path of the machine is no part of a run; name a folder of the repository in services.<name>.volumes",
+        "volumes": "a path of the machine is no part of a run; name a folder of the repository in volumes",
         "wait_for_span": "write ready: [{span: {name: …}}]",
         "wait_for_span_timeout_secs": "write ready_timeout",
         "limits": "write limits",
         "resources": "write limits",
     }
     return reasons.get(key, "there is nothing like it")
+
+
+def _is_command(value: Any) -> bool:  # noqa: ANN401 -- as TOML has it
+    return _are_texts(value) or (isinstance(value, str) and bool(value))
+
+
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = table.get(key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _are_texts(value: Any) -> bool:  # noqa: ANN401 -- as TOML has it

@@ -16,8 +16,9 @@ from cleanroom.spec.source import Position
 
 _TMPFS_SIZE = "64MiB"
 _MODES = frozenset({"ro", "rw", "z", "Z", "cached", "delegated", "consistent", "nocopy", ""})
-_FRESH = "a volume is empty in each environment, and nothing else mounts this one: "
-    "the container's own file system serves"
+_FRESH = (
+    "a volume is empty in each environment, and nothing else mounts this one: the container's own file system serves"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
