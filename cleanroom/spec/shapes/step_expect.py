@@ -85,7 +85,7 @@ _KEYS = {
     ),
     "error_type": Key(
         error_type_comparator, "How the action failed; an action that did not fail has none.",
-        example="connection_refused",
+        example="connection_refused", errors=("wrong-value",),
     ),
     "duration": Key(comparator("duration"), "How long the action took.", example="{lte: 2s}"),
 }  # fmt: skip
@@ -104,7 +104,8 @@ _SESSION_EXPECT = Record(
     doc="What must hold of one statement's result. Without it the statement must not raise.",
     keys={
         "rows": Key(rows, "The rows: a number, or a comparator of the list of rows."),
-        "error_type": Key(error_type_comparator, "How the statement failed.", example='"sql:40001"'),
+        "error_type": Key(error_type_comparator, "How the statement failed.", example='"sql:40001"',
+                          errors=("wrong-value",)),
         "duration": Key(comparator("duration"), "How long it took, waiting for locks included.", example="{gte: 1s}"),
     },
     not_empty=True,
