@@ -38,6 +38,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _rules() -> Mapping[str, Mapping[str, str]]:
+    from cleanroom.spec.lint.registry import documentation  # noqa: PLC0415
     from cleanroom.validate.rules import RULES  # noqa: PLC0415
 
-    return {"a rule of the judge": RULES}
+    return {"a rule of lint": documentation(), "a rule of the judge": RULES}

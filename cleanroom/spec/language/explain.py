@@ -16,8 +16,10 @@ from cleanroom.spec.language.reading import problems_of
 from cleanroom.spec.language.schema import DEFERRED
 from cleanroom.spec.language.vocabulary import (
     COMPARATOR,
+    FIGURE,
     Variants,
     Word,
+    choices_of,
     matches,
     outline,
     parts_of,
@@ -133,7 +135,7 @@ def _table(record: Record) -> Iterator[str]:
 
 def _keys(wanted: tuple[str, ...], root: Record) -> Iterator[Explanation]:
     for word in words(root):
-        if word.record.place.startswith(COMPARATOR):
+        if word.name in COMPARISONS and word.record.place.startswith((COMPARATOR, FIGURE)):
             continue  # explained as comparators, once
         if _fits((*_names_of(word.record.place), word.name), wanted, root.keys):
             yield Explanation(title=word.path, lines=tuple(_key(word)))
@@ -169,7 +171,7 @@ def _key(word: Word) -> Iterator[str]:
 
 def _choices(name: str, root: Record) -> Iterator[Explanation]:
     for word in words(root):
-        if name in word.key.shape.choices:
+        if name in choices_of(word.key.shape):
             yield Explanation(title=f"{name}: a word of {word.path}", lines=tuple(_key(word)))
 
 

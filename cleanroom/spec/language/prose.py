@@ -128,6 +128,9 @@ SPANS = """\
 
 Their names, parents, attributes and status are in [spans.md](spans.md).
 """
+ALLOWING = """\
+A comment allows a rule at its place, with a reason: `# cleanroom-lint: allow RULE -- reason`.
+"""
 ERROR_TYPES = MappingProxyType({
     "exit_code": "ended with another exit code than 0",
     "timeout": "ran longer than its timeout, or than a deadline allowed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cleanroom.spec.language.vocabulary import COMPARATOR
+from cleanroom.spec.language.vocabulary import COMPARATOR, FIGURE
 from cleanroom.spec.shapes.record import Record
 from cleanroom.spec.shapes.shape import Shape, regex
 
@@ -38,7 +38,7 @@ def _of_value(part: Any, seen: set[int]) -> set[str]:  # noqa: ANN401 -- a Fragm
         return set()
     seen.add(id(part))
     if isinstance(part, Record):
-        return set(_JUDGING if part.place.startswith((COMPARATOR, "a figure of ")) else ("wrong-type",))
+        return set(_JUDGING if part.place.startswith((COMPARATOR, FIGURE)) else ("wrong-type",))
     if isinstance(part, Shape):
         return _of_value(part.schema, seen) | ({"wrong-value"} if part.words == regex.words else set())
     if isinstance(part, Mapping):

@@ -12,7 +12,8 @@ from cleanroom.spec.language.codes import CHAPTERS
 from cleanroom.spec.language.example import example_of
 from cleanroom.spec.language.reading import problems_of
 from cleanroom.spec.language.schema import slug
-from cleanroom.spec.language.vocabulary import COMPARATOR, Variants, Word, outline, parts_of, variants_in
+from cleanroom.spec.language.vocabulary import COMPARATOR, FIGURE, Variants, Word, outline, parts_of, variants_in
+from cleanroom.spec.lint.registry import RULES
 from cleanroom.text import code_span
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ def _tables() -> Iterator[str]:
     yield "| type | the step |\n|---|---|"
     yield from (f"| `{name}` | {_cell(doc)} |" for name, doc in prose.ERROR_TYPES.items())
     yield f"\n{prose.SPANS}"
+    yield "## Lint\n\nWhat `lint` finds in specs that are valid.\n\n| rule | level | finds | why | what to do |"
+    yield "|---|---|---|---|---|"
+    for rule in RULES.values():
+        cells = (_cell(text) for text in (rule.summary, rule.why, rule.remedy))
+        yield f"| `{rule.name}` | {rule.level} | {' | '.join(cells)} |"
+    yield f"\n{prose.ALLOWING}"
     yield "## Problems\n\nEvery problem of a spec has one of these codes; `validate` prints all problems of a file."
     for chapter, codes in CHAPTERS.items():
         yield f"\n### {chapter}\n\n| code | is | means | what to do |\n|---|---|---|---|"
@@ -69,9 +76,7 @@ def _chapters(root: Record) -> Iterator[str]:
             sections[chapter].append(record)
     for chapter, records in sections.items():
         if records:
-            yield f"## `{chapter}`\n\n{root.keys[chapter].doc}\n"
-        for record in records:
-            yield from _section(record)
+            yield from _chapter(chapter, root.keys[chapter], records)
     if kinds:
         yield from _faults(kinds[0])
 
@@ -86,6 +91,17 @@ def _chapter_of(root: Record) -> Iterator[tuple[Record, str]]:
         yield record, chapter
 
 
+def _chapter(name: str, key: Key, records: list[Record]) -> Iterator[str]:
+    itself = next((record for record in records if record.place == name), None)
+    anchor = f'<a id="{slug(name)}"></a>' if itself else ""
+    yield f"## {anchor}`{name}`\n\n{key.doc}\n"
+    if itself:
+        yield from _body(itself)
+    for record in records:
+        if record is not itself:
+            yield from _section(record)
+
+
 def _section(record: Record) -> Iterator[str]:
     yield f'### <a id="{slug(record.place)}"></a>`{record.place}`\n'
     yield from _body(record)
@@ -97,10 +113,11 @@ def _body(record: Record) -> Iterator[str]:
     notes = list(_together(record))
     if notes:
         yield "\n".join(f"- {note}" for note in notes) + "\n"
-    if record.place and all(name in COMPARISONS for name in record.keys):
-        yield "Keys: see [Comparators](#comparators).\n"
-        return
-    yield from _keys(Word(record=record, name=name, key=key) for name, key in record.keys.items())
+    judging = record.place.startswith(FIGURE)
+    own = {name: key for name, key in record.keys.items() if not judging or name not in COMPARISONS}
+    if judging:
+        yield f"Comparators: {', '.join(f'`{name}`' for name in record.keys if name in COMPARISONS)}.\n"
+    yield from _keys(Word(record=record, name=name, key=key) for name, key in own.items())
 
 
 def _together(record: Record) -> Iterator[str]:

@@ -13,6 +13,9 @@ from cleanroom.spec.shapes.shape import Shape
 COMPARATOR = "a comparator of "
 """How the places of the records of comparators begin: one table under several names (spec.md section 6)."""
 
+FIGURE = "a figure of "
+"""The same for comparators with more keys beside them (`expect.resilience`)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
@@ -61,8 +64,25 @@ def parts_of(shape: Any) -> tuple[Record | Variants, ...]:  # noqa: ANN401 -- a 
     return tuple(_walk(shape, deep=False))
 
 
+def choices_of(shape: Any) -> tuple[str, ...]:  # noqa: ANN401 -- a Fragment is anything
+    """Return the words of the closed choices that a value of this shape is made of directly, in their order."""
+    found: list[str] = []
+    for part in _parts(shape, deep=False):
+        if isinstance(part, Mapping) and "enum" in part:
+            found += [word for word in part["enum"] if isinstance(word, str)]
+    return tuple(dict.fromkeys(found))
+
+
 def _walk(part: Any, *, deep: bool = True) -> Iterator[Record | Variants]:  # noqa: ANN401 -- a Fragment is anything
-    """Yield records and variants, depth first, each once; `deep` goes on into the keys of records."""
+    for found in _parts(part, deep=deep):
+        if isinstance(found, Record):
+            yield found
+        elif "variants" in found:
+            yield Variants(discriminator=found["discriminator"], records=found["variants"])
+
+
+def _parts(part: Any, *, deep: bool) -> Iterator[Record | Mapping[str, Any]]:  # noqa: ANN401 -- a Fragment is anything
+    """Yield records and the mappings of fragments, depth first, each once; `deep` goes on into the keys of records."""
     pending: list[Any] = [part]
     # The parts themselves are kept, not their ids alone: a function makes new ones, and ids of dead ones come again.
     seen: dict[int, Any] = {}
@@ -77,11 +97,10 @@ def _walk(part: Any, *, deep: bool = True) -> Iterator[Record | Variants]:  # no
             inside = [key.shape for key in part.keys.values()] if deep else []
         elif isinstance(part, Shape):
             inside = [part.schema]
-        elif isinstance(part, Mapping) and "variants" in part:
-            yield Variants(discriminator=part["discriminator"], records=part["variants"])
-            inside = list(part["variants"].values()) if deep else []
         elif isinstance(part, Mapping):
-            inside = list(part.values())
+            yield part
+            parts = part.get("variants", part)
+            inside = list(parts.values()) if deep or "variants" not in part else []
         elif isinstance(part, (list, tuple)):
             inside = list(part)
         elif callable(part):

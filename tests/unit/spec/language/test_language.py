@@ -17,11 +17,13 @@ from cleanroom.spec.language.reading import problems_of
 from cleanroom.spec.language.reference import render_reference
 from cleanroom.spec.language.schema import json_schema
 from cleanroom.spec.language.vocabulary import outline, words
+from cleanroom.spec.load import load_suite
 from cleanroom.spec.problem import ProblemLog, render_problems
 from cleanroom.spec.shapes.place import Place, RefusedError
 from cleanroom.spec.shapes.record import Record
 from cleanroom.spec.shapes.shape import Shape
 from cleanroom.spec.shapes.suite import SUITE
+from cleanroom.spec.suite import Suite
 
 DOCS = Path(__file__).parents[4] / "docs"
 RUN_TIME = frozenset({"captured", "worker", "operation", "example", "replica", "peers", "iteration"})
@@ -158,3 +160,14 @@ def test_every_error_type_is_documented():
 def test_the_document_is_what_the_records_say():
     written = (DOCS / "spec.md").read_text(encoding="utf-8")
     assert written == render_reference(SUITE), "make docs writes docs/spec.md again"
+
+
+def test_the_example_of_the_document_is_a_valid_spec(tmp_path):
+    document = render_reference(SUITE)
+    (example,) = re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / "Dockerfile").write_text("FROM scratch\n")
+    path = tmp_path / "example.cleanroom.yaml"
+    path.write_text(example)
+    suite = load_suite(path, root=tmp_path, variables={}, environment={})
+    assert isinstance(suite, Suite), render_problems(suite)

@@ -5,6 +5,7 @@ import re
 from cleanroom.spec.error_type import ERROR_TYPES
 from cleanroom.spec.language.codes import CODES
 from cleanroom.spec.language.reference import render_reference
+from cleanroom.spec.lint.registry import RULES
 
 
 def render(language):
@@ -38,8 +39,8 @@ def test_every_link_leads_somewhere(language):
 def test_a_chapter_stands_once_and_in_the_order_of_the_file(language):
     chapters = re.findall(r"^## (.*)", render(language), re.MULTILINE)
     assert chapters == [
-        "YAML", "Templates", "The file", "`services`", "`scenarios`", "`expect`", "Faults", "Comparators",
-        "How expectations are judged", "Error types", "The runner's own spans", "Problems",
+        "YAML", "Templates", "The file", "`services`", "`scenarios`", '<a id="expect"></a>`expect`', "Faults",
+        "Comparators", "How expectations are judged", "Error types", "The runner's own spans", "Lint", "Problems",
     ]  # fmt: skip
 
 
@@ -79,3 +80,9 @@ def test_a_table_has_as_many_cells_in_each_row_as_in_its_head(language):
         cells = len(re.findall(r"(?<!\\)\|", re.sub(r"`[^`]*`", "", line))) - 1
         head = head or cells
         assert cells == head, line
+
+
+def test_every_rule_of_lint_stands_in_it(language):
+    text = render(language)
+    for rule in RULES.values():
+        assert f"| `{rule.name}` | {rule.level} |" in text
