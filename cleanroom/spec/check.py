@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cleanroom.spec.check_declared import declared_by_all, declared_in
 from cleanroom.spec.check_expect import check_expect
 from cleanroom.spec.check_paths import Paths, settle
 from cleanroom.spec.check_question import check_sql_files
-from cleanroom.spec.check_scenario import check_scenario, step_nodes
+from cleanroom.spec.check_scenario import check_scenario
 from cleanroom.spec.check_service import check_services, declared_services
-from cleanroom.spec.declared import declare
 from cleanroom.spec.document import Table
 from cleanroom.spec.operand import shown
 from cleanroom.spec.reference import items_at, locate, require_unique
@@ -17,7 +17,9 @@ from cleanroom.spec.reference import items_at, locate, require_unique
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cleanroom.spec.declared import Declared
     from cleanroom.spec.document import Node
+    from cleanroom.spec.expect import Expect
     from cleanroom.spec.problem import ProblemLog
     from cleanroom.spec.scenario import Scenario
     from cleanroom.spec.suite import Suite
@@ -37,17 +39,24 @@ def check(suite: Suite, document: Table, log: ProblemLog, root: Path, directory:
     nodes = {node.at: node for node in items_at(document, "scenarios")}
     titles = [(scenario.name, locate(nodes[scenario.at], "name") or nodes[scenario.at]) for scenario in suite.scenarios]
     require_unique(((name, node.at) for name, node in titles), "scenario", log)
+    broken = [node for at, node in nodes.items() if at not in {scenario.at for scenario in suite.scenarios}]
+    declared = [declared_in(None, node, names) for node in broken]
     for scenario in suite.scenarios:
-        check_scenario(scenario, nodes[scenario.at], (services, names), log)
-        _check_looks(scenario, nodes[scenario.at], document, log)
-    expected = document.get("expect")
-    if suite.expect is not None and expected is not None:
-        steps = (step for node in nodes.values() for step in step_nodes(node))
-        declared = declare(names, suite.scenarios, nodes.values(), steps)
-        check_expect(suite.expect, expected, declared, log)
+        node = nodes[scenario.at]
+        declared.append(declared_in(scenario, node, names))
+        check_scenario(scenario, node, (services, names), log)
+        _check_looks(scenario, node, document, log)
+        _check_expectations(scenario.expect, node, declared[-1], log)
+    _check_expectations(suite.expect, document, declared_by_all(tuple(declared), names), log)
     paths = Paths(log, root.resolve(), directory)
     check_sql_files(document, paths)
     return settle(suite, document, paths)
+
+
+def _check_expectations(expect: Expect | None, node: Node, declared: Declared, log: ProblemLog) -> None:
+    written = locate(node, "expect")
+    if expect is not None and written is not None:
+        check_expect(expect, written, declared, log)
 
 
 def _check_looks(scenario: Scenario, node: Node, document: Table, log: ProblemLog) -> None:

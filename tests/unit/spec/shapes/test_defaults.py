@@ -71,10 +71,8 @@ def test_the_documented_default_is_that_of_the_model(key, expected):
         assert expected in ABSENT
 
 
-@pytest.mark.parametrize(
-    "record", [pytest.param(record, id=place) for place, record in RECORDS.items() if place in MODELS]
-)
-def test_every_example_is_taken(record):
-    for key in record.keys.values():
-        if key.example:
-            accepted(key.shape, key.example)
+@pytest.mark.parametrize("place", MODELS)
+def test_every_example_and_every_default_is_taken(place):
+    for key in RECORDS[place].keys.values():
+        for source in filter(None, (key.example, key.default)):
+            accepted(key.shape, source)
