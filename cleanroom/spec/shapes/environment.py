@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,8 @@ def _outside(node: Node, place: Place) -> Outside:
 
 
 def _is_address(text: str) -> bool:
+    import ipaddress  # noqa: PLC0415 -- only a bracketed address needs it
+
     try:
         ipaddress.IPv6Address(text)
     except ValueError:
