@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cleanroom.spec.document import Node
-    from cleanroom.spec.expect import Expect
     from cleanroom.spec.problem import ProblemLog
     from cleanroom.spec.scenario import Scenario
     from cleanroom.spec.service import Service
@@ -42,8 +41,6 @@ def check_scenario(scenario: Scenario, node: Node, services: Services, log: Prob
     _check_faults(scenario, node, {step.at: step for step in steps}, log)
     check_references(node, log)
     check_chaos(scenario, node, declared, log)
-    if scenario.expect is not None:
-        check_windows(scenario.expect, _faults(node), locate(node, "expect"), log)
 
 
 def step_nodes(scenario: Node) -> Iterator[Node]:
@@ -84,18 +81,6 @@ def _check_questions(step: Node, services: tuple[str, ...], log: ProblemLog) -> 
 
 def _faults(node: Node) -> tuple[str, ...]:
     return tuple(text_at(fault, "id") for fault in items_at(node, "chaos"))
-
-
-def check_windows(expect: Expect, faults: tuple[str, ...], node: Node | None, log: ProblemLog) -> None:
-    """Report expectations during, before or after a fault that does not exist, and identifiers used twice."""
-    by_position = {child.at: child for child in items_at(node, "spans")}
-    for span in expect.spans:
-        written = by_position.get(span.at)
-        for key, fault in (("during", span.during), ("before", span.before), ("after", span.after)):
-            if fault:
-                require(fault, _at(written, span.at, key), faults, "fault", log)
-    identified = ((span.id, _at(by_position.get(span.at), span.at, "id")) for span in expect.spans if span.id)
-    require_unique(identified, "expectation", log)
 
 
 def _at(node: Node | None, fallback: Position, *path: str | int) -> Position:

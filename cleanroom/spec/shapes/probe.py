@@ -138,19 +138,19 @@ def _example(prefix: str, rest: str) -> str:
 
 
 _TCP = Record(
-    place="tcp",
+    place="a probe.tcp",
     doc="A TCP connection in a probe.",
     keys={"service": service, "port": _PORT},
     required=("service", "port"),
 )
 _LOG = Record(
-    place="log",
+    place="a probe.log",
     doc="What a service has written to its standard output and error.",
     keys={"service": service, "matches": _MATCHES, "count": _COUNT},
     required=("service", "matches"),
 )
 _HTTP = Record(
-    place="http of a probe",
+    place="a probe.http",
     doc="A request in a probe: the keys of a step's `http`, and `status`.",
     keys={**HTTP_KEYS, "status": Key(_status, "The status of the response; by default any below 400.", example="200")},
     exactly_one=("service", "url"),
@@ -221,7 +221,7 @@ _PROBE_QUESTIONS = {
         _LOG.making(LogProbe), "The output of a service has matching lines; its value is how many.",
         example="{service: api, matches: started}",
     ),
-    **_questions(""),
+    **_questions("a probe."),
 }  # fmt: skip
 _READY_QUESTIONS = {
     "tcp": Key(

@@ -165,7 +165,7 @@ SQL_QUERY_KEYS = {
     ),
 }  # fmt: skip
 _SQL = Record(
-    place="sql",
+    place="a query.sql",
     doc="SQL that the runner sends itself, in probes and queries.",
     keys={"service": service, **SQL_CLIENT_KEYS, **SQL_QUERY_KEYS},
     required=("service",),
@@ -229,10 +229,17 @@ _QUERY = Record(
     place="a query",
     doc="A question whose answer is a value.",
     keys=MappingProxyType({
-        "sql": Key(sql, "The rows of an SQL query."),
-        "redis": Key(redis_action, "The reply to the last Redis command."),
-        "http": Key(http_action, "The body of the response, parsed where it is JSON."),
-        "exec": Key(exec_action, "What the command prints, without the last line break."),
+        "sql": Key(sql, "The rows of an SQL query.", example='{service: db, query: "select 1"}'),
+        "redis": Key(
+            redis_action, "The reply to the last Redis command.", example="{service: cache, command: [DBSIZE]}"
+        ),
+        "http": Key(
+            http_action, "The body of the response, parsed where it is JSON.", example="{service: api, path: /total}"
+        ),
+        "exec": Key(
+            exec_action, "What the command prints, without the last line break.",
+            example="{service: db, command: [total]}",
+        ),
     }),
     exactly_one=("sql", "redis", "http", "exec"),
 )  # fmt: skip

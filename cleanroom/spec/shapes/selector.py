@@ -21,7 +21,7 @@ SELECTOR_KEYS: dict[str, Key] = {
 }  # fmt: skip
 """Conjunctive: a span is selected when every key that is written selects it."""
 _SELECTOR = Record(
-    place="span",
+    place="a probe.span",
     doc="Selectors of spans in a probe; a span must satisfy all of them.",
     keys=SELECTOR_KEYS,
     not_empty=True,

@@ -104,8 +104,9 @@ _SESSION_EXPECT = Record(
     doc="What must hold of one statement's result. Without it the statement must not raise.",
     keys={
         "rows": Key(rows, "The rows: a number, or a comparator of the list of rows."),
-        "error_type": Key(error_type_comparator, "How the statement failed.", example='"sql:40001"',
-                          errors=("wrong-value",)),
+        "error_type": Key(
+            error_type_comparator, "How the statement failed.", example='"sql:40001"', errors=("wrong-value",)
+        ),
         "duration": Key(comparator("duration"), "How long it took, waiting for locks included.", example="{gte: 1s}"),
     },
     not_empty=True,

@@ -169,7 +169,7 @@ def test_the_job_of_a_cell_comes_back():
     [
         ([], "expected Parameters, got list"),
         ({"values": []}, "Parameters.values"),
-        ({"values": {"a": [1]}}, "Parameters.values"),
+        ({"values": {"a": {"b": []}}}, "Parameters.values"),
         ({"raw": "not base64!"}, "Parameters.raw"),
         ({"raw": 5}, "Parameters.raw"),
         ({"choice": "c"}, "Parameters.choice: expected one of a, b"),
