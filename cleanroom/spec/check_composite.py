@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from cleanroom.quantity import Duration
 from cleanroom.spec.document import Table
-from cleanroom.spec.fault import AtManual
+from cleanroom.spec.fault import MOST_TICKS, AtManual
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import nearest, one_of
 from cleanroom.spec.reference import items_at, locate, require, require_unique
@@ -54,15 +55,26 @@ def check_composites(
     sweeps = [fault for fault in scenario.chaos if fault.kind == "composite.sweep"]
     for fault in scenario.chaos:
         if fault.kind.startswith("composite."):
-            _Composite(fault, written.get(fault.at) or _NOTHING(fault.at), by_id, services, log).check()
+            node = written.get(fault.at) or Table(entries=(), at=fault.at, size=1)
+            _Composite(fault, node, by_id, services, log).check()
+            _check_ticks(fault, node, scenario, log)
     for second in sweeps[1:]:
         message = f"the scenario {shown(scenario.name)} sweeps twice: it runs once for each value of one parameter"
         log.report("contradiction", second.at, message, got=f"the other is at {sweeps[0].at}")
     _check_cycles(scenario.chaos, written, log)
 
 
-def _NOTHING(at: Position) -> Table:  # noqa: N802 -- an empty node
-    return Table(entries=(), at=at, size=1)
+def _check_ticks(fault: Fault, node: Node, scenario: Scenario, log: ProblemLog) -> None:
+    """Report a monkey whose ticks are too many for a plan."""
+    every = fault.parameters.get("every")
+    if fault.kind != "composite.monkey" or not isinstance(every, Duration):
+        return
+    length = fault.duration or scenario.timeout
+    if length.ns > every.ns * MOST_TICKS:
+        message = f"the fault {shown(fault.id)} has too many ticks in {length}"
+        at = locate(node, "every")
+        expected, suggestion = f"at most {MOST_TICKS} ticks", "write a longer every, or a shorter for"
+        log.report("impossible", at.at if at else fault.at, message, expected=expected, suggestion=suggestion)
 
 
 def _check_cycles(faults: tuple[Fault, ...], written: Mapping[Position, Node], log: ProblemLog) -> None:
@@ -188,16 +200,18 @@ class _Composite:
         name, parameter = str(parameters.get("fault", "")), str(parameters.get("parameter", ""))
         written = locate(self.node, "parameters")
         named = locate(written, "fault")
-        is_kind = self._check_part(name, named.at if named else self.fault.at, without=parameter)
         part = self.by_id.get(name)
+        is_kind = name in FAULTS and name not in self.by_id
         kind = name if is_kind else part.kind if part is not None else ""
+        at = locate(written, "parameter")
+        known = FAULTS.get(kind)
+        parameters_of = tuple(known.parameters) if known else ()
+        if known and not require(parameter, at.at if at else self.fault.at, parameters_of, "parameter", self.log):
+            return
+        self._check_part(name, named.at if named else self.fault.at, without=parameter)
         if is_kind or name in self.by_id:
             self._check_target([name] if is_kind else [])
-        if not kind:
-            return
-        known = FAULTS[kind]
-        at = locate(written, "parameter")
-        if not require(parameter, at.at if at else self.fault.at, tuple(known.parameters), "parameter", self.log):
+        if known is None:
             return
         rivals = next((group for group in (known.exactly_one, *known.at_most_one) if parameter in group), ())
         given = [key for key in rivals if part is not None and key != parameter and key in part.parameters]

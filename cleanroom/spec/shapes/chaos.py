@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cleanroom.spec.shapes.fault_kind import Kind
+    from cleanroom.spec.shapes.record import Fields
 
 _UNTIL = Record(
     place="scenarios[].chaos[].until",
@@ -115,9 +116,17 @@ def _parameters(kind: str, known: Kind) -> dict[str, Key]:
         keys=known.parameters,
         required=known.required,
     )
-    return {
-        "parameters": Key(inside.into(lambda fields: MappingProxyType(fields.values)), "The parameters of this fault.")
-    }
+    shown_keys = known.required or tuple(known.parameters)
+    written = ((key, known.parameters[key]) for key in shown_keys)
+    example = ", ".join(f"{key}: {value.example or value.shape.example}" for key, value in written)
+    return {"parameters": Key(inside.into(_complete), "The parameters of this fault.", example=f"{{{example}}}")}
+
+
+def _complete(fields: Fields) -> Mapping[str, ParameterValue]:
+    """Return what a record of parameters read; raises RefusedError when one of them did not fit."""
+    if any(key not in fields.values for key in fields.written):
+        raise RefusedError
+    return MappingProxyType(fields.values)
 
 
 def _record(kind: str, known: Kind) -> Record:
