@@ -31,7 +31,7 @@ from cleanroom.spec.problem import nearest, one_of
 from cleanroom.text import clean
 
 if TYPE_CHECKING:
-    from cleanroom.spec.shapes.record import Record
+    from cleanroom.spec.shapes.record import Key, Record
 
 WIDTH = 100
 _ARTICLE = re.compile(r"^(?:an?|the)\s+(?:fault\s+)?")
@@ -134,11 +134,16 @@ def _table(record: Record) -> Iterator[str]:
 
 
 def _keys(wanted: tuple[str, ...], root: Record) -> Iterator[Explanation]:
+    """Yield the keys that are asked for; the same key in several places is explained once, with all of its paths."""
+    places: dict[Key, list[Word]] = {}
     for word in words(root):
         if word.name in COMPARISONS and word.record.place.startswith((COMPARATOR, FIGURE)):
             continue  # explained as comparators, once
         if _fits((*_names_of(word.record.place), word.name), wanted, root.keys):
-            yield Explanation(title=word.path, lines=tuple(_key(word)))
+            places.setdefault(word.key, []).append(word)
+    for first, *others in places.values():
+        also = _wrapped(f"also at:  {', '.join(word.path for word in others)}") if others else []
+        yield Explanation(title=first.path, lines=(*_key(first), *also))
 
 
 def _key(word: Word) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,16 @@ from cleanroom.spec.language.reading import problems_of
 from cleanroom.spec.language.schema import slug
 from cleanroom.spec.language.vocabulary import COMPARATOR, FIGURE, Variants, Word, outline, parts_of, variants_in
 from cleanroom.spec.lint.registry import RULES
+from cleanroom.spec.shapes.record import Record
 from cleanroom.text import code_span
 
 if TYPE_CHECKING:
-    from cleanroom.spec.shapes.record import Key, Record
+    from cleanroom.spec.shapes.record import Key
 
 _FAULT = "fault"
 """The key of a fault's mapping that names its kind (spec.md section 8)."""
+_OFTEN = 10
+"""A key that more faults than this have is described once for all of them."""
 _OPERANDS = {
     "value": "a value",
     "ordered": "a number, a duration or text",
@@ -169,26 +173,49 @@ def _type(key: Key) -> str:
 
 
 def _faults(kinds: Variants) -> Iterator[str]:
-    """Yield the chapter of faults: the keys that all of them have, then each family's with its parameters."""
-    records = kinds.records
-    common = [name for name in next(iter(records.values())).keys if all(name in r.keys for r in records.values())]
-    yield "## Faults\n\nEvery fault has these keys:\n"
-    first = next(iter(records.values()))
-    yield from _keys(Word(record=first, name=name, key=first.keys[name]) for name in common)
+    """Yield the chapter of faults: the keys that they share, then each family's faults with what is their own."""
+    shared = _shared(kinds)
+    notes = [note for record in kinds.records.values() for note in _notes(record, shared, own=False)]
+    yield "## Faults\n\n`fault` names one of those below. Keys that faults share; each says which of them it takes:\n"
+    yield "\n".join(f"- {note}" for note in dict.fromkeys(notes)) + "\n"
+    # What is required of one fault and not of another is said with each.
+    free = Record(place="", keys={word.name: word.key for word in shared})
+    yield from _keys(Word(record=free, name=word.name, key=word.key) for word in shared)
     family = ""
-    for name, record in records.items():
+    for name, record in kinds.records.items():
         if name.partition(".")[0] != family:
             family = name.partition(".")[0]
             yield f"### The family `{family}`\n"
         yield f'#### <a id="{slug(record.place)}"></a>`{name}`\n'
         if record.doc:
             yield f"{record.doc}\n"
-        notes = list(_together(record))
-        if notes:
-            yield "\n".join(f"- {note}" for note in notes) + "\n"
-        own = [key for key in record.keys if key not in common]
+        named = {key: value for key, value in record.keys.items() if key != kinds.discriminator}
+        own = {key: value for key, value in named.items() if not _is_shared(key, value, shared)}
+        taken = [f"`{key}`" + " (required)" * (key in record.required) for key in named if key not in own]
+        yield (
+            "\n".join(f"- {note}" for note in (f"Takes {', '.join(taken)}.", *_notes(record, shared, own=True))) + "\n"
+        )
         if own:
-            yield from _keys(Word(record=record, name=key, key=record.keys[key]) for key in own)
+            yield from _keys(Word(record=record, name=key, key=value) for key, value in own.items())
+
+
+def _shared(kinds: Variants) -> tuple[Word, ...]:
+    """Return the keys that several faults have, each once: of each name the form that most of them have."""
+    rows = [(name, key) for record in kinds.records.values() for name, key in record.keys.items()]
+    often = Counter(rows)
+    first = next(iter(kinds.records.values()))
+    most = {name: max((row for row in often if row[0] == name), key=often.__getitem__) for name, _ in rows}
+    return tuple(Word(record=first, name=name, key=row[1]) for name, row in most.items() if often[row] > _OFTEN)
+
+
+def _is_shared(name: str, key: Key, shared: tuple[Word, ...]) -> bool:
+    return any(word.name == name and word.key == key for word in shared)
+
+
+def _notes(record: Record, shared: tuple[Word, ...], *, own: bool) -> list[str]:
+    """Return how the keys of a fault stand together: what is its own to say, or what is said of shared keys once."""
+    names = {word.name for word in shared}
+    return [note for note in _together(record) if (set(re.findall(r"`([^`]*)`", note)) <= names) is not own]
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

@@ -31,13 +31,17 @@ def language():
         required=("image",),
     )
     common = {"id": Key(text, "Its name."), "fault": Key(text, "Its kind.")}
+    others = {
+        f"network.other-{number}": Record(place=f"the fault network.other-{number}", keys=common)
+        for number in range(10)
+    }
     kill = Record(place="the fault container.kill", doc="Ends it.", keys={**common, "signal": Key(text, "A signal.")})
     loss = Record(
         place="the fault network.loss",
         keys={**common, "percent": Key(integer(1, 100), "How many.", later=True)},
         required=("percent",),
     )
-    fault = variants("fault", {"container.kill": kill, "network.loss": loss}, lambda node, _place: node)
+    fault = variants("fault", {"container.kill": kill, "network.loss": loss, **others}, lambda node, _place: node)
     span = Record(place="expect.spans[]", keys={"kind": Key(choice("server", "client"), "Its kind.")}, not_empty=True)
     expect = Record(place="expect", keys={"spans": Key(items(whole(span)), "Spans.")})
     scenario = Record(

@@ -26,7 +26,14 @@ def test_a_path_that_goes_on_finds_the_key_inside(language):
 def test_every_match_is_listed_with_its_path(language):
     assert titles("kind", language) == ["expect.spans[].kind"]
     assert titles("expect", language) == ["expect", "scenarios[].expect"]
-    assert titles("id", language) == ["id of the fault container.kill", "id of the fault network.loss"]
+
+
+def test_the_same_key_in_several_places_is_explained_once_with_all_of_its_paths(language):
+    (found,) = explain("id", language, RULES)
+    assert found.title == "id of the fault container.kill"
+    told = " ".join(found.lines)
+    assert "also at: id of the fault network.loss," in " ".join(told.split())
+    assert "id of the fault network.other-9" in told
 
 
 def test_expect_stands_for_a_scenario_s_too(language):
