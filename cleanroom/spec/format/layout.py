@@ -49,7 +49,7 @@ class _Printer:
             self._above(self._source.header_end - len("---"), 0)
             self.lines.append(mark)
         if self._source.header:
-            self._behind(self._source.header_end, len(self._text) + 1)
+            self._behind(self._source.header_end, self._line_end(self._source.header_end))
         root = self._source.root
         end = _Limit(len(self._text) + 1, root.column if isinstance(root, Branch) else 0)
         if isinstance(root, Branch):
@@ -142,7 +142,7 @@ class _Printer:
             self._own(comment, _width(start), taken=True, blank=False)
         header, lines = block_scalar(leaf, self._text, self._column(item.start))
         self.lines.append(" ".join(word for word in (start, leaf.properties, header) if word))
-        comment_behind = self._peek(self._text.find("\n", leaf.begin) + 1 or len(self._text))
+        comment_behind = self._peek(self._line_end(leaf.begin))
         if comment_behind is not None:
             self._take(comment_behind.end)
             self._append(comment_behind)
@@ -217,6 +217,10 @@ class _Printer:
 
     def _column(self, at: int) -> int:
         return at - (self._text.rfind("\n", 0, at) + 1)
+
+    def _line_end(self, at: int) -> int:
+        end = self._text.find("\n", at)
+        return len(self._text) if end < 0 else end
 
     def _is_comment_above(self) -> bool:
         return bool(self.lines) and self.lines[-1].lstrip().startswith("#")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -91,7 +91,8 @@ def read_source(text: str) -> Source:
     for event in events:
         if type(event).__name__ == "DocumentStartEvent":
             break
-    root = _Reader(text, events, dashes).piece(next(events))
+    ends = [token.end_mark.index for token in tokens if token.end_mark.index > token.start_mark.index]
+    root = _Reader(text, events, dashes, ends).piece(next(events))
     return Source(text=text, root=root, comments=comments, header=header, header_end=header_end)
 
 
@@ -144,8 +145,9 @@ def _header(text: str, tokens: list[Any]) -> tuple[tuple[str, ...], int]:
 class _Reader:
     """Pieces from parser events."""
 
-    def __init__(self, text: str, events: Iterator[Any], dashes: list[int]) -> None:
+    def __init__(self, text: str, events: Iterator[Any], dashes: list[int], ends: list[int]) -> None:
         self._text = text
+        self._ends = ends
         self._events = events
         self._dashes = dashes
 
@@ -157,6 +159,9 @@ class _Reader:
         properties = _properties(event)
         if name == "ScalarEvent":
             style = event.style or ""
+            if start == end:
+                # An empty value: the parser puts it before the next token, behind comments that are not its own.
+                start = end = self._ends[bisect_right(self._ends, start) - 1]
             begin = self._after_properties(start, end) if properties else start
             value = str(event.value)
             return Leaf(start=start, begin=begin, end=end, value=value, style=style, properties=properties)

@@ -47,7 +47,8 @@ def _references(expect: object) -> Iterator[str]:
 
 def rare_fault(subject: Subject) -> Iterator[Remark]:
     """Yield faults that are expected less than once in a run."""
-    iterations = value(subject.determinism("iterations").value) if subject.determinism("iterations") else None
+    written = subject.determinism("iterations")
+    iterations = value(written.value) if written else None
     runs = iterations if isinstance(iterations, int) else _DEFAULT_ITERATIONS
     for _scenario, fault in subject.faults():
         node = fault.get("probability")

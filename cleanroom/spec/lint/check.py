@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import LINE_END, Table
+from cleanroom.spec.format.tree import Branch, Leaf, Piece, read_source
 from cleanroom.spec.lint.allow import Allow, BrokenAllow, read_allows
 from cleanroom.spec.lint.registry import RULES
 from cleanroom.spec.lint.rule import LintFinding
@@ -19,8 +20,6 @@ from cleanroom.spec.source import Position, Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from cleanroom.spec.format.tree import Piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +94,6 @@ def _written_in(
         # What a template writes is not in the file: its own lines are looked at.
         comments = [(number, line) for number, line in enumerate(lines, 1) if re.search(r"#\s*cleanroom-lint", line)]
         return tuple((number, line.index("#") + 1, line[line.index("#") :]) for number, line in comments), ()
-    from cleanroom.spec.format.tree import read_source  # noqa: PLC0415 -- it loads the YAML library
-
     source = read_source(text)
 
     def place(at: int) -> tuple[int, int]:
@@ -105,7 +102,7 @@ def _written_in(
 
     comments_found = tuple((*place(comment.start), comment.text) for comment in source.comments)
     pieces = list(_pieces(source.root))
-    aliases = {piece.alias for piece in pieces if getattr(piece, "alias", "")}
+    aliases = {piece.alias for piece in pieces if isinstance(piece, Leaf)}
     anchors = [
         (word[1:], place(piece.start)) for piece in pieces for word in piece.properties.split() if word[0] == "&"
     ]
@@ -114,7 +111,7 @@ def _written_in(
 
 def _pieces(piece: Piece) -> Iterator[Piece]:
     yield piece
-    for item in getattr(piece, "items", ()):
+    for item in piece.items if isinstance(piece, Branch) else ():
         if item.key is not None:
             yield item.key
         yield from _pieces(item.value)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cleanroom.spec.document import Items, Scalar
+from cleanroom.spec.document import Scalar
 from cleanroom.spec.lint.rule import Remark
-from cleanroom.spec.lint.subject import Subject, child, entries, entry_of, matches, walk, word, words_in
+from cleanroom.spec.lint.subject import Subject, child, entries, entry_of, matches, tables, walk, word, words_in
 
 _SECRET = re.compile(r"(?i)pass(word|wd|phrase)|secret|token|api_?key|private_?key|credential")
 _NOT_SECRET = re.compile(r"(?i)_(file|path|ttl|url|header|name|policy|length|method)$")
@@ -118,14 +118,9 @@ def unknown_selected_service(subject: Subject) -> Iterator[Remark]:
             return  # a service may call itself anything there
     for expect in subject.expects():
         for key in ("spans", "intervals", "rate", "concurrency"):
-            for item in _selectors(child(expect.value, key)):
-                name = word(child(item, "service"))
-                if name and not matches(name, tuple(known)):
-                    at = entry_of(item, "service")
-                    yield (at.value.at if at else item.at), f"no service of this spec is called {name}"
-
-
-def _selectors(node: object) -> Iterator[object]:
-    for item in node.items if isinstance(node, Items) else ():
-        yield item
-        yield child(item, "spans")
+            for item in tables(child(expect.value, key)):
+                for selectors in (item, child(item, "spans")):
+                    found = entry_of(selectors, "service")
+                    name = word(found.value) if found else ""
+                    if found and name and not matches(name, tuple(known)):
+                        yield found.value.at, f"no service of this spec is called {name}"

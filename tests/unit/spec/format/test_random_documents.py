@@ -80,7 +80,7 @@ class Writer:
 
     def value(self, head, indent, depth):
         """Write a value behind `head`, which is on its line and belongs to a collection at `indent`."""
-        kinds = ("scalar", "scalar", "flow", "block", "alias", "multi", "next", "map", "list", "map", "list")
+        kinds = ("scalar", "scalar", "flow", "block", "alias", "multi", "next", "empty", "map", "list", "map", "list")
         kind = self.one_of(*kinds)
         if kind in ("map", "list") and depth:
             self.collection(kind, head, indent, depth - 1)
@@ -91,6 +91,8 @@ class Writer:
             self.block(head, indent)
         elif kind == "alias" and self.anchors:
             self.lines.append(f"{head} *{self.one_of(*self.anchors)}{self.behind()}")
+        elif kind == "empty":
+            self.lines.append(head + self.behind())
         elif kind == "multi":
             quote = self.one_of("", "'", '"')
             gap = self.one_of("\n", "\n\n", " \n", *(("\\ \n", "\\\n") if quote == '"' else ()))

@@ -239,6 +239,20 @@ def test_every_comment_stays_where_it_belongs():
         """)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a: # c\n# d\nb: 1\n", "a:  # c\n# d\nb: 1\n"),
+        ("a:\n  b: # c\n  # d\nc: 1\n", "a:\n  b:  # c\n  # d\nc: 1\n"),
+        ("a:\n  - # c\n  # d\n  - 1\n", "a:\n  -  # c\n  # d\n  - 1\n"),
+        ("a: {b: # c\n  # d\n  , c}\n", "a:\n  b:   # c\n  # d\n  c:\n"),
+        ("---\nk: # one\n  a\n\n\n\n", "---\nk: a  # one\n"),
+    ],
+)
+def test_comments_beside_an_empty_value_stay_where_they_are(before, after):
+    assert formatted(before) == after
+
+
 def test_comments_keep_their_column():
     text = "a: 1            # one\nlonger: 2       # two\nlongest: 12345678  # three\n"
     assert formatted(text) == text
