@@ -103,7 +103,9 @@ def kind(node: Node) -> str:
         return "a list"
     if isinstance(node, Table):
         return "a mapping"
-    names = {bool: "boolean", int: "number", float: "number", str: "text", type(None): ""}
+    if isinstance(node.value, str):  # text that waits for the run is a subclass
+        return f"text {shown(node.value)}"
+    names = {bool: "boolean", int: "number", float: "number", type(None): ""}
     return f"{names[type(node.value)]} {shown(node.value)}".strip()
 
 

@@ -136,6 +136,8 @@ def _instances(path: Path, given: Names) -> tuple[ProblemLog, tuple[Instance, ..
         matrix = render_node(matrix, document, given, log, ProblemLog(log.file, log.lines))
     found = combinations(matrix, document.size, log)
     if found is None:
+        if not log.found:
+            raise AssertionError("a matrix was given up without a problem")
         # What refers to the matrix cannot be judged; the rest of the file is.
         given = replace(given, broken=frozenset({"matrix"}))
     instances = []

@@ -40,7 +40,7 @@ def combinations(matrix: Node | None, size: int, log: ProblemLog) -> tuple[Combi
     """
     if matrix is None:
         return NO_MATRIX
-    if not _well_formed(matrix, log) or not isinstance(matrix, Table):
+    if _is_broken(matrix) or not _well_formed(matrix, log) or not isinstance(matrix, Table):
         return None
     before = len(log.found)
     found = _chosen(matrix, log)
@@ -72,6 +72,14 @@ def _chosen(matrix: Table, log: ProblemLog) -> list[dict[str, Value]]:
 def label(combination: Combination) -> str:
     """Return a combination as people read it: `postgres=15, region=eu`; empty for none."""
     return ", ".join(f"{name}={text_of(value)}" for name, value in combination.items())
+
+
+def _is_broken(node: Node) -> bool:
+    """Whether a template in the matrix could not be evaluated, which has been reported."""
+    if isinstance(node, Scalar):
+        return node.broken
+    parts = node.items if isinstance(node, Items) else [entry.value for entry in node.entries]
+    return any(_is_broken(part) for part in parts)
 
 
 def _well_formed(matrix: Node, log: ProblemLog) -> bool:

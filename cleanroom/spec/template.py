@@ -66,6 +66,7 @@ def render_node(node: Node, document: Table, names: Names, log: ProblemLog, mute
     renderer = _Renderer(names, muted)
     renderer.declare(document)
     renderer.log = log
+    renderer.forgive()
     return renderer.node(node)
 
 
@@ -99,6 +100,11 @@ class _Renderer:
             seed = self.node(seed) if seed else None
             if isinstance(seed, Scalar) and isinstance(seed.value, int) and not isinstance(seed.value, bool):
                 self._known["seed"] = seed.value
+
+    def forgive(self) -> None:
+        """Take variables that could not be evaluated for undeclared: their problems went to another log."""
+        self._failed.clear()
+        self._done.clear()
 
     def _declare(self, entry: Entry) -> None:
         given = self._names.variables.get(entry.key)

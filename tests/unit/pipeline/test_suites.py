@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cleanroom.errors import ExitCode, UsageError
-from cleanroom.pipeline.suites import MAX_SEED, InvalidSpecsError, load_plans
+from cleanroom.pipeline.suites import MAX_SEED, InvalidSpecsError, load_plans, load_runnable, render_specs
 from tests.unit.pipeline.specs import options, spec
 
 RANDOM = "determinism: {seed: random}"
@@ -91,3 +91,31 @@ def test_variables_reach_templates(tmp_path):
 def test_what_matches_nothing_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="nowhere"):
         load_plans(options(tmp_path, specs=("nowhere.cleanroom.yaml",)))
+
+
+def test_only_a_run_refuses_what_it_cannot_carry_out_and_says_so_once(tmp_path):
+    spec(tmp_path, "a.cleanroom.yaml", "a", more="limits: {containers: 3}\nmatrix: {n: [1, 2]}")
+    spec(tmp_path, "b.cleanroom.yaml", "b", tags="plain")
+    assert [p.suite.name for p in load_plans(options(tmp_path)).plans] == ["a (n=1)", "a (n=2)", "b"]
+    with pytest.raises(InvalidSpecsError) as caught:
+        load_runnable(options(tmp_path))
+    assert caught.value.exit_code is ExitCode.INVALID_SPEC
+    assert [(p.code, p.at.file, p.at.line) for p in caught.value.problems] == [
+        ("not-available", "a.cleanroom.yaml", 14)
+    ]
+    assert [p.suite.name for p in load_runnable(options(tmp_path, tags=("plain",))).plans] == ["b"]
+
+
+def test_a_template_of_a_whole_file_is_found_and_loaded(tmp_path):
+    spec(tmp_path, "a.cleanroom.yaml.j2", "a", word="{{ 1 + 1 }}")
+    (suite,) = load_plans(options(tmp_path)).suites
+    assert (suite.file, "echo 2" in str(suite.scenarios[0].steps[0].action)) == ("a.cleanroom.yaml.j2", True)
+
+
+def test_rendering_asks_for_no_valid_spec_and_tells_the_problems_of_all_templates(tmp_path):
+    (tmp_path / "a.cleanroom.yaml").write_text("colour: '{{ seed }}'\n")
+    (rendered,) = render_specs(options(tmp_path, seed=3))
+    assert rendered.instances[0].document.get("colour").value == 3
+    (tmp_path / "b.cleanroom.yaml").write_text("colour: '{{ sed }}'\n")
+    with pytest.raises(InvalidSpecsError, match="did you mean seed"):
+        render_specs(options(tmp_path))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from cleanroom.errors import UsageError
 from cleanroom.quantity import Duration
 from cleanroom.spec.fault import AtManual, AtOffset, AtStep
-from cleanroom.spec.load import discover, load_suite, render_problems
+from cleanroom.spec.load import discover, load_spec, load_suite, render_problems
 from cleanroom.spec.suite import Suite
 
 MINIMAL = """\
@@ -102,8 +103,77 @@ def test_a_broken_declaration_is_not_missed_by_those_who_refer_to_it(load):
     assert codes(load(source)) == ["one-of", "unknown-key"]
 
 
-def test_a_whole_file_template_is_refused_by_name(load):
-    assert codes(load(MINIMAL, name="x.cleanroom.yaml.j2")) == ["not-available"]
+def test_a_whole_file_template_is_a_suite_named_after_its_file(load):
+    source = "{% from 'cleanroom.j2' import span, lifecycle, edges, window, count, attributes %}\n" + MINIMAL
+    source += """\
+expect:
+  spans:
+    - {{ span("GET /orders*", service="db", count=1) }}
+    - {{ count("db.query", 1, 20) }}
+    - {{ attributes("GET*", all={"http.response.status_code": {"lt": 500}}, forbid=["password"]) }}
+  graph: {edges: {{ edges("web", "api", "db.insert") }}}
+  windows:
+    - {{ window("cleanroom.iteration", "cleanroom.cleanup", max_duration="30s") }}
+"""
+    suite = load(source, name="orders.cleanroom.yaml.j2")
+    assert isinstance(suite, Suite), render_problems(suite)
+    assert suite.name == "orders"
+    assert len(suite.expect.spans) == 3
+    lifecycle = source.split("expect:")[0] + 'expect: {spans: [{{ lifecycle("db") }}]}\n'
+    assert len(load(lifecycle, name="b.cleanroom.yaml.j2").expect.spans) == 2
+
+
+def test_a_matrix_makes_a_suite_of_each_combination(tmp_path):
+    source = MINIMAL.replace("postgres:17", "postgres:{{ matrix.postgres }}")
+    source += "meta: {name: shop}\nmatrix: {postgres: ['15', '17'], region: [eu]}\n"
+    (tmp_path / "x.cleanroom.yaml").write_text(source, encoding="utf-8")
+    given = {"root": tmp_path, "variables": {}, "environment": {}}
+    loaded = load_spec(tmp_path / "x.cleanroom.yaml", **given)
+    assert loaded.problems == ()
+    assert [(s.name, dict(s.instance), s.services[0].image) for s in loaded.suites] == [
+        ("shop (postgres=15, region=eu)", {"postgres": "15", "region": "eu"}, "postgres:15"),
+        ("shop (postgres=17, region=eu)", {"postgres": "17", "region": "eu"}, "postgres:17"),
+    ]
+    with pytest.raises(UsageError, match="2 suites"):
+        load_suite(tmp_path / "x.cleanroom.yaml", **given)
+
+
+def test_problems_of_instances_are_told_once_and_name_those_they_are_in(load):
+    source = MINIMAL + "colour: red\nmatrix: {n: [1, 200, 300]}\ndeterminism: {iterations: '{{ matrix.n }}'}\n"
+    problems = load(source)
+    assert [(p.code, p.at.line) for p in problems] == [("unknown-key", 9), ("wrong-value", 11)]
+    assert problems[0].message == 'there is no key "colour"'
+    assert problems[1].message.endswith("(in n=200 and 1 other instance)")
+
+
+def test_a_matrix_may_use_what_was_given_and_variables_that_do_not_use_it(load):
+    source = MINIMAL + "vars: {v: '17', w: 'w{{ matrix.n }}'}\nmatrix: {n: ['{{ vars.v }}']}\n"
+    suite = load(source + "meta: {description: '{{ vars.w }}'}\n")
+    assert (suite.name, suite.description) == ("x (n=17)", "w17")
+    assert codes(load(source.replace("{{ vars.v }}", "{{ vars.w }}"))) == ["unknown-variable"]
+    assert codes(load(source.replace("{{ vars.v }}", "{{ captured.x }}"))) == ["known-too-late"]
+
+
+def test_those_who_use_a_broken_matrix_are_not_blamed(load):
+    source = MINIMAL + "matrix: {n: [], m: [1, 1]}\nmeta: {description: '{{ matrix.n }}'}\n"
+    assert codes(load(source)) == ["empty-list"]
+
+
+def test_matrix_values_keep_their_type_in_templates(load):
+    suite = load(MINIMAL + "matrix: {n: [7]}\ndeterminism: {iterations: '{{ matrix.n }}'}\n")
+    assert suite.determinism.iterations == 7
+
+
+def test_what_run_cannot_carry_out_is_no_problem_and_is_known(load):
+    suite = load(MINIMAL + "limits: {containers: 3}\n")
+    assert [(p.code, p.at.line) for p in suite.unavailable] == [("not-available", 9)]
+    assert load(MINIMAL).unavailable == ()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.cleanroom.yaml")
+    found = load_suite(tmp_path / "x.cleanroom.yaml", root=tmp_path, variables={}, environment={})
+    assert codes(found) == ["unreadable"]
 
 
 def test_a_file_that_cannot_be_read_is_a_problem_not_an_exception(tmp_path):
@@ -141,8 +211,8 @@ def test_one_problem_reads_well(load):
         'x.cleanroom.yaml:9:1: error[unknown-key]: there is no key "determinsm"\n'
         "  9 | determinsm: {}\n"
         "    | ^\n"
-        "  expected: cleanroom, determinism, environment, expect, meta, otel, scenarios, "
-        "services or vars\n"
+        "  expected: cleanroom, cleanup, compose, contracts, determinism, environment, expect, limits, matrix, meta, "
+        "network, otel, report, scenarios, services or vars\n"
         "  did you mean determinism?\n"
         "\n"
         "1 problem"

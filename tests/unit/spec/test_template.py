@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from cleanroom.spec.document import UnreadableError, decode, plain, read_document
+from cleanroom.spec.document import UnreadableError, decode, kind, plain, read_document
 from cleanroom.spec.expression import Work
 from cleanroom.spec.problem import ProblemLog
 from cleanroom.spec.runtime_text import Expression, RuntimeText
@@ -277,3 +277,8 @@ def test_a_null_variable_takes_its_default_from_the_expression(rendered):
 def test_a_pipe_is_not_waited_for(rendered, workspace):
     os.mkfifo(workspace / "specs" / "pipe")
     assert [p.code for p in rendered("out: \"{{ file('pipe') }}\"\n")[1]] == ["template"]
+
+
+def test_text_that_waits_for_the_run_has_a_kind_too(rendered):
+    document, _ = rendered("out: '{{ captured.id }}'\n")
+    assert kind(document.get("out")) == 'text "{{ captured.id }}"'
