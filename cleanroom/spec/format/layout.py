@@ -7,6 +7,7 @@ that leaves two spaces. A flow collection stays one when it fits in the width an
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from cleanroom.spec.format.block import STEP, block_scalar
@@ -39,6 +40,7 @@ class _Printer:
         self._source = source
         self._text = source.text
         self._comments = source.comments
+        self._starts = [comment.start for comment in source.comments]
         self._next = 0
         self._kept = 0
         """Up to which line a block scalar reaches that keeps the blank lines behind it as text (`|+`)."""
@@ -157,15 +159,17 @@ class _Printer:
         return line if len(line) <= WIDTH else None
 
     def _inside(self, branch: Branch) -> bool:
-        return any(branch.start <= comment.start < branch.end for comment in self._comments[self._next :])
+        at = bisect_left(self._starts, branch.start, self._next)
+        return at < len(self._starts) and self._starts[at] < branch.end
 
     def _closing(self, piece: Piece, limit: _Limit) -> Comment | None:
         """Return the comment that stands behind the end of a value on the same line."""
-        for comment in self._comments[self._next :]:
-            if comment.start >= piece.end:
-                alone = comment.own_line or comment.start >= limit.at or "\n" in self._text[piece.end : comment.start]
-                return None if alone else comment
-        return None
+        at = bisect_left(self._starts, piece.end, self._next)
+        if at == len(self._starts):
+            return None
+        comment = self._comments[at]
+        alone = comment.own_line or comment.start >= limit.at or "\n" in self._text[piece.end : comment.start]
+        return None if alone else comment
 
     def _behind_closed(self, branch: Branch, limit: _Limit) -> None:
         """Put the comment behind a flow collection that becomes a block behind its key."""
@@ -227,9 +231,11 @@ class _Printer:
 
     def _blank_line(self, at: int, *, wanted: bool) -> None:
         """Write one blank line where the source has at least one before `at`."""
-        before = self._text[:at]
-        gap = before[len(before.rstrip()) :]
-        if wanted and gap.count("\n") > 1 and self.lines and self.lines[-1] and len(self.lines) != self._kept:
+        breaks = 0
+        while at > 0 and self._text[at - 1 : at].isspace():
+            at -= 1
+            breaks += self._text[at] == "\n"
+        if wanted and breaks > 1 and self.lines and self.lines[-1] and len(self.lines) != self._kept:
             self.lines.append("")
 
 

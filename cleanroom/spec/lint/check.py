@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import LINE_END, Table
-from cleanroom.spec.format.tree import Branch, Leaf, Piece, read_source
+from cleanroom.spec.format.tree import Branch, Columns, Leaf, Piece, read_source
 from cleanroom.spec.lint.allow import Allow, BrokenAllow, read_allows
 from cleanroom.spec.lint.registry import RULES
 from cleanroom.spec.lint.rule import LintFinding
@@ -96,9 +96,10 @@ def _written_in(
         return tuple((number, line.index("#") + 1, line[line.index("#") :]) for number, line in comments), ()
     source = read_source(text)
 
+    columns = Columns(text)
+
     def place(at: int) -> tuple[int, int]:
-        before = LINE_END.split(text[:at])
-        return len(before), len(before[-1]) + 1
+        return columns.line(at) + 1, columns(at) + 1
 
     comments_found = tuple((*place(comment.start), comment.text) for comment in source.comments)
     pieces = list(_pieces(source.root))

@@ -159,7 +159,7 @@ def _read(text):
     return None if log.found else data
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(documents())
 def test_formatting_keeps_data_and_comments_and_is_idempotent(text):
     data = _read(text)
@@ -175,7 +175,7 @@ def test_formatting_keeps_data_and_comments_and_is_idempotent(text):
     assert once.endswith("\n")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text(alphabet=st.sampled_from("ab:-#\n {}[],&*'\"|>!?\t01"), max_size=40))
 def test_any_text_is_formatted_or_refused_and_never_changed_in_meaning(tail):
     text = "k: 1\n" + tail
