@@ -45,7 +45,19 @@ def spec_text(name: str, parts: Mapping[str, Any], remarks: Remarks) -> str:
             lines.append(f"\n{key}:\n{inner}")
         else:
             lines.append("\n" + block({key: value}))
-    return "".join(lines)
+    return _formatted("".join(lines))
+
+
+def _formatted(text: str) -> str:
+    """Return the text as `cleanroom fmt` writes it, so that it finds nothing to do there."""
+    from cleanroom.spec.document import UnreadableError  # noqa: PLC0415 -- as slow as reading a spec
+    from cleanroom.spec.format.rewrite import format_spec  # noqa: PLC0415
+    from cleanroom.spec.problem import ProblemLog  # noqa: PLC0415
+
+    try:
+        return format_spec(text.encode(), ProblemLog(""))
+    except UnreadableError:
+        return text  # too large: whoever loads it is told
 
 
 def first_look(services: Mapping[str, Any], ports: Mapping[str, Sequence[int]]) -> dict[str, Any]:

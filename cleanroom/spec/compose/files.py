@@ -81,7 +81,10 @@ def read_variables(path: Path, spot: Spot, at: Position, places: Places, outer: 
             data = file.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:
             raise spot.problem("too-large", at, f"{shown(name)} is too large", expected="at most 1 MiB")
-        return read_dotenv(data.decode("utf-8"), outer)
+        text = data.decode("utf-8")
+        if "\0" in text:
+            raise spot.problem("wrong-value", at, f"{shown(name)} has a NUL character in it")
+        return read_dotenv(text, outer)
     except OSError as err:
         raise spot.problem("missing-path", at, f"{shown(name)} cannot be read: {err.strerror}") from err
     except UnicodeDecodeError as err:
