@@ -19,7 +19,7 @@ from cleanroom.quantity import Duration, Rate, Size
 from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.fault import Fault
-from cleanroom.spec.probe import Ready
+from cleanroom.spec.probe import Probe
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
 from cleanroom.spec.step import Step
@@ -39,7 +39,7 @@ class _Operand:
 # Names that the spec's modules import for type checkers only; the two recursive aliases have readers of their own.
 _NAMES: Final[Mapping[str, Any]] = {
     "Mapping": Mapping, "Json": _Json, "Operand": _Operand, "Comparator": Comparator, "Expect": Expect, "Fault": Fault,
-    "Ready": Ready, "Scenario": Scenario, "Service": Service, "Step": Step,
+    "Probe": Probe, "Scenario": Scenario, "Service": Service, "Step": Step,
 }  # fmt: skip
 
 

@@ -126,10 +126,6 @@ class Probe:
     at: Position = field(default=NOWHERE, compare=False)
 
 
-Ready: TypeAlias = Probe
-"""An item of a service's `ready`."""
-
-
 def service_asked(question: Question | Query) -> str:
     """Return the service that a question names; empty where it is implied or where there is none."""
     if isinstance(question, HttpProbe):

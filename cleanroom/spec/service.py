@@ -16,7 +16,7 @@ from cleanroom.spec.volume import Volume
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cleanroom.spec.probe import Ready
+    from cleanroom.spec.probe import Probe
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -80,7 +80,7 @@ class Service:
     stop_grace: Duration = STOP_GRACE
     init: bool = True
     depends_on: tuple[str, ...] = ()
-    ready: tuple[Ready, ...] = ()
+    ready: tuple[Probe, ...] = ()
     ready_timeout: Duration = READY_TIMEOUT
     tmpfs: Mapping[str, Size] = field(default_factory=lambda: MappingProxyType({}))
     volumes: tuple[Volume, ...] = ()
