@@ -5,6 +5,8 @@ may use so much time and memory, and dies when it uses more. `python scripts/fuz
 prints counts, and every input that raised, hung or grew; it exits 1 when there was one.
 """
 
+# ruff: noqa: INP001, T201 -- a script that prints
+
 from __future__ import annotations
 
 import argparse
@@ -27,16 +29,87 @@ MEMORY = 1024 * 1024 * 1024
 CHUNK = 500
 LONGEST = 200_000
 PIECES = (
-    b"{{ ", b" }}", b"{{ vars.x }}", b"{{ captured.x }}", b"{% for i in range(9999) %}", b"{% endfor %}", b"{% if x %}",
-    b"&a ", b"*a", b"<<: *a\n", b"!!binary ", b"%TAG ! x:\n", b"---\n", b"...\n", b"\t", b"\r\n", b"\x00", b"\xff", b"'",
-    b"\xed\xa0\x80", b"\xef\xbb\xbf", b"[", b"]", b"{", b"}", b": ", b"- ", b"? ", b"|\n", b">-\n", b"#", b'"', b"\\ud800",
-    b"[" * 5000, b"{a: " * 500, b"9" * 400, b"1e999", b".nan", b"~", b"null", b"true", b"0", b"-1", b"1s", b"99999999h",
-    b"matrix: {a: [1, 2], b: ['{{ seed }}']}\n", b"'{{ range(10000) }}'", b"(a+)+$", b"../../etc/passwd", b"\xe2\x80\xa8",
-)  # fmt: skip
+    b"{{ ",
+    b" }}",
+    b"{{ vars.x }}",
+    b"{{ captured.x }}",
+    b"{% for i in range(9999) %}",
+    b"{% endfor %}",
+    b"{% if x %}",
+    b"&a ",
+    b"*a",
+    b"<<: *a\n",
+    b"!!binary ",
+    b"%TAG ! x:\n",
+    b"---\n",
+    b"...\n",
+    b"\t",
+    b"\r\n",
+    b"\x00",
+    b"\xff",
+    b"'",
+    b"\xed\xa0\x80",
+    b"\xef\xbb\xbf",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b": ",
+    b"- ",
+    b"? ",
+    b"|\n",
+    b">-\n",
+    b"#",
+    b'"',
+    b"\\ud800",
+    b"[" * 5000,
+    b"{a: " * 500,
+    b"9" * 400,
+    b"1e999",
+    b".nan",
+    b"~",
+    b"null",
+    b"true",
+    b"0",
+    b"-1",
+    b"1s",
+    b"99999999h",
+    b"matrix: {a: [1, 2], b: ['{{ seed }}']}\n",
+    b"'{{ range(10000) }}'",
+    b"(a+)+$",
+    b"../../etc/passwd",
+    b"\xe2\x80\xa8",
+)
 VALUES: tuple[object, ...] = (
-    None, True, False, 0, -1, 10**30, 1.5, "", "x", "1s", "{{ vars.x }}", "{{ matrix.a }}", "{{ captured.x }}", [], {}, [[]],
-    [None], {"": ""}, {"a": {"a": {"a": {}}}}, ["x", "x"], "../..", "\u2028", "5%", "64MiB", "1mbit", "[", "*", "db",
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    10**30,
+    1.5,
+    "",
+    "x",
+    "1s",
+    "{{ vars.x }}",
+    "{{ matrix.a }}",
+    "{{ captured.x }}",
+    [],
+    {},
+    [[]],
+    [None],
+    {"": ""},
+    {"a": {"a": {"a": {}}}},
+    ["x", "x"],
+    "../..",
+    "\u2028",
+    "5%",
+    "64MiB",
+    "1mbit",
+    "[",
+    "*",
+    "db",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,11 +130,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for found, failed in pool.imap_unordered(_chunk, chunks):
             counts.update(found)
             failures += failed
-    print(f"{asked.count} inputs, seed {asked.seed}, {time.monotonic() - began:.0f} s")  # noqa: T201 -- a script
+    print(f"{asked.count} inputs, seed {asked.seed}, {time.monotonic() - began:.0f} s")
     for outcome, count in sorted(counts.items(), key=lambda item: -item[1]):
-        print(f"  {count:8} {outcome}")  # noqa: T201
+        print(f"  {count:8} {outcome}")
     for failure in failures:
-        print(failure)  # noqa: T201
+        print(failure)
     return 1 if failures else 0
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cleanroom.spec.document import LARGEST_FILE, UnreadableError, decode, plain, read_document
 from cleanroom.spec.problem import ProblemLog
@@ -66,6 +68,16 @@ def merge_bomb():
         ("a: @x", "yaml-syntax"),
         ("a: \x07", "yaml-syntax"),
         ("%YAML 9.9\n--- {a: 1}", "yaml-syntax"),
+        ("[" * 100_000, "too-deep"),
+        ("a: " + "[{a: " * 30_000, "too-deep"),
+        ("? " * 50_000, "too-deep"),
+        ("<<: *undefined", "unknown-alias"),
+        ("%TAG ! tag:x,2000:\n---\na: !b c", "custom-tag"),
+        ("a:\n\tb: 1", "yaml-syntax"),
+        ("a: \x00", "yaml-syntax"),
+        ('a: "\\0"', "wrong-value"),
+        ('a: "\\ud800"', "wrong-value"),
+        ('"a\\0": 1', "wrong-value"),
     ],
 )
 def test_what_a_spec_must_not_be_is_refused_by_one_problem(source, code):
@@ -120,3 +132,20 @@ def test_all_faults_of_a_document_are_found_together():
     assert [(p.code, p.at.line) for p in found] == [
         ("not-finite", 1), ("custom-tag", 2), ("duplicate-key", 3), ("non-text-key", 4),
     ]  # fmt: skip
+
+
+def test_a_line_may_end_as_on_windows():
+    document, problems = read(b"a: 1\r\nb: .inf\r\n")
+    assert [(p.code, p.at.line, p.at.column, p.excerpt) for p in problems] == [("not-finite", 2, 4, "b: .inf\n   ^")]
+    assert document.key_at("b").line == 2
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=60), st.text("{}[]:,-?&*!|>'\"%@# \n\tab1.<~\x85\u2028\ufeff", max_size=40).map(str.encode)
+    )
+)
+def test_any_bytes_are_a_document_or_problems(data):
+    document, problems = read(data)
+    assert document is not None or problems
+    assert all(problem.at.line >= 1 and problem.at.column >= 1 for problem in problems)

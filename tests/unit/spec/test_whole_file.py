@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cleanroom.spec.document import plain
 from cleanroom.spec.load import render_spec
@@ -208,3 +210,51 @@ def test_lifecycle_writes_items_that_stand_beside_others(go):
         ("cleanroom.service.stop", {"cleanroom.service": "api"}),
         ("x", None),
     ]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "{{ ",
+                " }}",
+                "{% for x in [1, 2] %}",
+                "{% endfor %}",
+                "{% if x %}",
+                "{% endif %}",
+                "{% set x = 1 %}",
+                "x",
+                "{% macro m() %}",
+                "{% endmacro %}",
+                "{{ m() }}",
+                "{# ",
+                " #}",
+                "{%- raw %}",
+                "{% endraw -%}",
+                "\n",
+                "a: 1\n",
+                "-",
+                "  ",
+                "{{ x }}",
+                ": ",
+                "'",
+                "[",
+                "}",
+                "{{ caller() }}",
+                "{% call m() %}",
+                "{% endcall %}",
+                ".inf",
+                "\u2028",
+            ],
+        ),
+        max_size=14,
+    ).map("".join)
+)
+def test_any_template_renders_or_has_a_problem_inside_the_file(go, source):
+    documents, problems = go(source)
+    assert documents or problems
+    lines = source.split("\n")
+    for problem in problems:
+        assert 1 <= problem.at.line <= len(lines)
+        assert 1 <= problem.at.column <= len(lines[problem.at.line - 1]) + 1
