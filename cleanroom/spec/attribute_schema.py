@@ -12,17 +12,17 @@ from cleanroom.spec.source import NOWHERE, Position
 class AttributeSchema:
     """The schema of one attribute; None and empty say nothing."""
 
-    type: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
     """Any of string, integer, number, boolean and array."""
     required: bool = False
     const: Operand = None
     has_const: bool = False
     enum: tuple[Operand, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    exclusive_minimum: float | None = None
-    exclusive_maximum: float | None = None
-    multiple_of: float | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    exclusive_minimum: int | float | None = None
+    exclusive_maximum: int | float | None = None
+    multiple_of: int | float | None = None
     min_length: int | None = None
     max_length: int | None = None
     pattern: str = ""

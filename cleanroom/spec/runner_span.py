@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from cleanroom.spec.pattern import Pattern
 
+PREFIX = "cleanroom."
 STEP = "cleanroom.step:"
 CHAOS = "cleanroom.chaos."
 RUNNER_SPANS = (
@@ -41,4 +42,5 @@ def unselectable(pattern: Pattern, names: frozenset[str]) -> str | None:
     """Return the nearest name when a pattern among the runner's spans selects none of `names`, else None."""
     if not pattern.of_runner or any(pattern.matches(name) for name in names):
         return None
-    return nearest(pattern.text, names)
+    close = nearest(pattern.text.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in names])
+    return f"{PREFIX}{close}" if close else ""

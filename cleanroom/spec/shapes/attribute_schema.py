@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TYPES = ("string", "integer", "number", "boolean", "array")
 _MODEL = {
+    "type": "types",
     "exclusiveMinimum": "exclusive_minimum",
     "exclusiveMaximum": "exclusive_maximum",
     "multipleOf": "multiple_of",
@@ -117,15 +118,15 @@ def _schema(node: Node, place: Place) -> AttributeSchema:
 
 def _check_kinds(found: AttributeSchema, fields: Fields, place: Place) -> None:
     """Report what cannot apply to any value of the type."""
-    if found.type:
+    if found.types:
         for key in fields.written & _NEEDED.keys():
-            if not set(found.type).intersection(_NEEDED[key]):
-                message = f"{place.path}.{key} is about {one_of(_NEEDED[key])}, and the type is {one_of(found.type)}"
+            if not set(found.types).intersection(_NEEDED[key]):
+                message = f"{place.path}.{key} is about {one_of(_NEEDED[key])}, and the type is {one_of(found.types)}"
                 place.log.report("contradiction", fields.node.key_at(key), message)
         listed = [("enum", value) for value in found.enum] + ([("const", found.const)] if found.has_const else [])
         for key, value in listed:
-            if not any(type_matches(value, kind) for kind in found.type):
-                message = f"{place.path}.{key} has {shown(value)}, which is no {one_of(found.type)}"
+            if not any(type_matches(value, kind) for kind in found.types):
+                message = f"{place.path}.{key} has {shown(value)}, which is no {one_of(found.types)}"
                 place.log.report("impossible", fields.node.key_at(key), message)
     if found.has_const and found.enum and not any(judge(equal_to(v), found.const).holds for v in found.enum):
         message = f"{place.path} can never hold: {shown(found.const)} is not in enum"

@@ -28,7 +28,8 @@ def counted(what, key="", **tests):
 
 
 def edge(parent, child):
-    return expecting(graph=GraphExpectation(edges=(EdgeExpectation(parent=Pattern(parent), child=Pattern(child), at=AT),)))
+    pair = EdgeExpectation(parent=Pattern(parent), child=Pattern(child), at=AT)
+    return expecting(graph=GraphExpectation(edges=(pair,)))
 
 
 WAITS = {
