@@ -7,6 +7,7 @@ from cleanroom.plan.model import FaultEvent, Plan, ScenarioPlan
 from cleanroom.plan.words import moment_text, settings, words
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
+from cleanroom.spec.shapes.fault_table import FAULTS
 from cleanroom.spec.step import Step
 from cleanroom.text import one_line
 
@@ -131,6 +132,8 @@ def _rows(event: FaultEvent, depth: str) -> list[tuple[str, ...]]:
 
 def _length(event: FaultEvent) -> str:
     fault = event.fault
+    if FAULTS[fault.kind].instant:
+        return "at once"
     if fault.until_step:
         return f"until step {fault.until_step}"
     return str(fault.duration) if fault.duration else "until the end"

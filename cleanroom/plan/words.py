@@ -16,7 +16,7 @@ from cleanroom.spec.instant import Instant
 from cleanroom.spec.pattern import Pattern
 from cleanroom.spec.probe import Probe
 
-_PLAIN = re.compile(r"[\w./*:@%+-]+(?: [\w./*:@%+-]+)*")
+_PLAIN = re.compile(r"(?!.*:(?: |$))[\w./*:@%+-]+(?: [\w./*:@%+-]+)*")
 _ROLE = re.compile(r"(Action|Probe|Expectation|Invariant|Generator|Volume)$")
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 _SHARED = frozenset(field.name for field in fields(Expectation))
@@ -31,7 +31,7 @@ def words(value: object) -> str:  # noqa: PLR0911 -- one return for each kind of
     if isinstance(value, Duration | Instant):
         return str(value)
     if isinstance(value, Size):
-        return f"{value.bytes}B"
+        return _size(value.bytes)
     if isinstance(value, Rate):
         return f"{value.bits}bit/s"
     if isinstance(value, Mapping):
@@ -39,6 +39,13 @@ def words(value: object) -> str:  # noqa: PLR0911 -- one return for each kind of
     if isinstance(value, tuple | list):
         return "[" + ", ".join(words(item) for item in value) + "]"
     return _of_class(value)
+
+
+def _size(count: int) -> str:
+    for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if count and count % (1 << power) == 0:
+            return f"{count >> power}{unit}"
+    return f"{count}B"
 
 
 def _of_class(value: object) -> str:

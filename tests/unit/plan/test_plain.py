@@ -5,7 +5,7 @@ import pytest
 from cleanroom.plan.plain import plain
 from cleanroom.quantity import Duration, Rate, Size
 from cleanroom.spec.fault import AtManual, AtStep, Target
-from cleanroom.spec.probe import TcpProbe
+from cleanroom.spec.service import Service
 from cleanroom.spec.source import Position
 
 
@@ -23,7 +23,7 @@ def test_classes_are_told_apart_and_positions_left_out():
         "step": "x",
         "offset": {"ns": 0},
     }
-    assert plain(TcpProbe(port=1, at=Position("f", 1, 1))) == {"is": "TcpProbe", "port": 1}
+    assert plain(Service(name="x", image="i", at=Position("f", 1, 1))) == plain(Service(name="x", image="i"))
 
 
 @pytest.mark.parametrize("value", [object(), b"x", {1}, Target])
