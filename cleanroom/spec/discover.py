@@ -10,8 +10,7 @@ from cleanroom.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SUFFIXES = (".cleanroom.yaml", ".cleanroom.yml")
-_TEMPLATE_SUFFIX = ".j2"
+SUFFIXES = (".cleanroom.yaml", ".cleanroom.yml", ".cleanroom.yaml.j2", ".cleanroom.yml.j2")
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
@@ -22,7 +21,7 @@ class NothingMatchedError(UsageError):
 def discover(patterns: Sequence[str], root: Path) -> tuple[Path, ...]:
     """Return the spec files that `patterns` name, absolute and sorted.
 
-    A pattern is a file, a directory (every *.cleanroom.yaml and .yml under it) or a glob, relative to `root`; folders
+    A pattern is a file, a directory (every *.cleanroom.yaml and .yml under it, and their .j2) or a glob, relative to `root`; folders
     whose name begins with a dot are looked into only where the pattern names them. Raises NothingMatchedError for a
     pattern that matches nothing, UsageError for one that leaves `root`, be it through a symbolic link.
     """
@@ -75,8 +74,7 @@ def _matches(pattern: str, root: Path) -> set[Path]:
 
 
 def _files(directory: Path, root: Path, pattern: str) -> set[Path]:
-    suffixes = (*SUFFIXES, *_templates())
-    found = (path for path in directory.rglob("*.cleanroom.*") if path.name.endswith(suffixes) and path.is_file())
+    found = (path for path in directory.rglob("*.cleanroom.*") if path.name.endswith(SUFFIXES) and path.is_file())
     files = {path for path in found if not _hidden(path, directory, Path())}
     for path in files:
         if not is_inside(path, root):
@@ -88,11 +86,6 @@ def _hidden(path: Path, base: Path, named: Path) -> bool:
     """Whether a folder between `base` and the file begins with a dot and the pattern does not name it."""
     folders = path.relative_to(base).parts[:-1]
     return any(part.startswith(".") and part not in named.parts for part in folders)
-
-
-def _templates() -> tuple[str, ...]:
-    # Found, and refused by name when loaded: leaving them out would be a green that never looked.
-    return tuple(suffix + _TEMPLATE_SUFFIX for suffix in SUFFIXES)
 
 
 def _leaves(pattern: str, root: Path) -> UsageError:

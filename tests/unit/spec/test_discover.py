@@ -27,3 +27,11 @@ def test_a_pattern_that_matches_nothing_is_told_apart_from_one_that_is_wrong(tmp
     """Only the first may be allowed by the caller."""
     with pytest.raises(NothingMatchedError, match="no spec matches"):
         discover(["specs"], tmp_path)
+
+
+def test_templates_of_whole_files_are_specs_too(tmp_path: Path) -> None:
+    """Leaving them out of a folder would be a green that never looked."""
+    names = ("a.cleanroom.yaml", "b.cleanroom.yml", "c.cleanroom.yaml.j2", "d.cleanroom.yml.j2")
+    for name in (*names, "e.yaml.j2", "f.cleanroom.toml"):
+        (tmp_path / name).touch()
+    assert discover(["."], tmp_path) == tuple(tmp_path / name for name in names)
