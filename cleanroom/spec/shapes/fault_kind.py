@@ -80,7 +80,7 @@ def written_as(expression: str, words: str, *, example: str) -> Shape[str]:
     form = re.compile(expression)
 
     def read(node: Node, place: Place) -> str:
-        if not isinstance(node, Scalar) or isinstance(node.value, (bool, RuntimeText)) or node.value is None:
+        if not isinstance(node, Scalar) or isinstance(node.value, (bool, float, RuntimeText)) or node.value is None:
             raise place.wrong(node, words)
         if not form.fullmatch(node.text):
             raise place.wrong(node, words, code="wrong-value")
