@@ -127,7 +127,8 @@ def _graph(value: Any, findings: Findings) -> dict[str, Any]:  # noqa: ANN401 --
     if value.get("acyclic") is True:
         made["acyclic"] = True
         findings.never("expect.graph.acyclic", "run looked at must_include only, and a tree cannot break it")
-    _rest(value, {"must_include", "must_not_cross", "acyclic"}, "expect.graph", findings)
+    settled = {"acyclic"} if isinstance(value.get("acyclic"), bool) else set()
+    _rest(value, {"must_include", "must_not_cross", *settled}, "expect.graph", findings)
     return {"graph": made}
 
 
@@ -167,7 +168,8 @@ def _counts(value: Any, findings: Findings) -> dict[str, Any]:  # noqa: ANN401 -
             named[name] = bound
     if named:
         made["by_name"] = named
-    _rest(value, {"spans_total", "events_total", "errors_total", "by_name"}, "expect.counts", findings)
+    settled = {"by_name"} if isinstance(by_name, Mapping) else set()
+    _rest(value, {"spans_total", "events_total", "errors_total", *settled}, "expect.counts", findings)
     return {"counts": made}
 
 
@@ -223,7 +225,7 @@ def _status(value: Any, findings: Findings) -> dict[str, Any]:  # noqa: ANN401 -
             named[name] = status
     if named:
         made["by_name"] = named
-    _rest(value, {"all", "by_name"}, "expect.status", findings)
+    _rest(value, {"all", "by_name"} if isinstance(by_name, Mapping) else {"all"}, "expect.status", findings)
     return {"status": made}
 
 
@@ -246,7 +248,10 @@ def _hermeticity(value: Any, findings: Findings) -> dict[str, Any]:  # noqa: ANN
     forbidden = attributes.get("forbid_keys") if isinstance(attributes, Mapping) else None
     if _are_texts(forbidden):
         made["forbid_attributes"] = list(forbidden)
-    _rest(value, {"no_external_services", "resource_attrs", "span_attrs"}, "expect.hermeticity", findings)
+    settled = {"no_external_services"} if isinstance(value.get("no_external_services"), bool) else set()
+    settled |= {"resource_attrs"} if "resource" in made else set()
+    settled |= {"span_attrs"} if "forbid_attributes" in made else set()
+    _rest(value, settled, "expect.hermeticity", findings)
     return {"hermeticity": made}
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from cleanroom.cli import importing, init
 from cleanroom.errors import SpecError, UsageError
+from cleanroom.spec.load import load_spec
 
 COMPOSE = "services:\n  web:\n    image: nginx\n    ports: ['80:80']\n    privileged: true\n"
 
@@ -90,8 +91,6 @@ def test_init_takes_the_compose_file_first(call, tmp_path, capsys):
 
 
 def test_init_makes_a_spec_of_a_dockerfile_that_is_valid(call, tmp_path, monkeypatch):
-    from cleanroom.spec.load import load_spec
-
     folder = tmp_path / "My App"
     folder.mkdir()
     monkeypatch.chdir(folder)

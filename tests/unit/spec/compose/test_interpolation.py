@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
@@ -85,10 +86,9 @@ def test_doubled_dollars_give_the_text_back(text):
 
 @given(st.text("${}:-?+AB"))
 def test_any_text_is_filled_or_refused(text):
-    try:
-        fill(text)
-    except InterpolationError as err:
-        assert str(err)
+    with contextlib.suppress(InterpolationError):
+        filled, _ = fill(text)
+        assert isinstance(filled, str)
 
 
 def dotenv(text, **outer):
@@ -138,7 +138,5 @@ def test_a_line_that_is_no_assignment_is_named(text, line):
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text):
-    try:
-        read_dotenv(text, {}.get)
-    except DotenvError as err:
-        assert err.line >= 1
+    with contextlib.suppress(DotenvError):
+        assert all(one.line >= 1 for one in read_dotenv(text, {}.get).values())
