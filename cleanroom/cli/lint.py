@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cleanroom.cli.selection import add_selection, options_of
-from cleanroom.errors import ExitCode
+from cleanroom.cli.selection import add_templates, options_of
+from cleanroom.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             "above a block, or above the first line for the whole file. `cleanroom explain RULE` says more."
         ),
     )
-    add_selection(parser)
+    add_templates(parser)
     parser.add_argument(
         "--format", choices=("text", "json", "github"), default="text", help="how findings are printed (default: text)"
     )
@@ -42,6 +42,8 @@ def _lint(arguments: argparse.Namespace) -> int:
     from cleanroom.spec.problem import render_problems  # noqa: PLC0415
 
     options = options_of(arguments, out="")
+    if options.random_seed:
+        raise UsageError("--seed random: lint says the same of the same spec", remedy="name a seed, or none")
     root = Path(options.root)
     findings: list[LintFinding] = []
     problems: list[Problem] = []

@@ -29,8 +29,24 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tags", action="append", default=[], metavar="TAG", help="only scenarios with one of these tags"
     )
-    parser.add_argument("--seed", default=None, help="a number, or `random` (default: the spec's, else 42)")
+    _add_seed(parser)
     parser.add_argument("--iterations", type=int, default=None, metavar="N", help="instead of the spec's number")
+    _add_names(parser)
+
+
+def add_templates(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name specs and what their templates see, for commands that look at whole files."""
+    add_files(parser)
+    _add_seed(parser)
+    _add_names(parser)
+    parser.set_defaults(tags=[], iterations=None)
+
+
+def _add_seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", default=None, help="a number, or `random` (default: the spec's, else 42)")
+
+
+def _add_names(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--var", action="append", default=[], metavar="NAME=VALUE", help="a variable for templates")
     parser.add_argument(
         "--allow-env",

@@ -111,3 +111,12 @@ def test_values_from_templates_are_judged_as_rendered(tmp_path, capsys):
 def test_a_pattern_that_matches_nothing_is_an_error():
     with pytest.raises(UsageError, match="no spec matches"):
         call("nothing")
+
+
+def test_what_lint_does_not_look_at_is_no_argument(tmp_path):
+    (tmp_path / "a.cleanroom.yaml").write_text(GOOD)
+    for words in (("--tags", "a"), ("--iterations", "2")):
+        with pytest.raises(SystemExit):
+            call(*words)
+    with pytest.raises(UsageError, match="--seed random"):
+        call("--seed", "random")
