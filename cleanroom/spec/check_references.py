@@ -13,12 +13,11 @@ from cleanroom.spec.reference import items_at, locate
 from cleanroom.spec.runtime_text import RuntimeText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from cleanroom.spec.document import Node, Table
     from cleanroom.spec.problem import ProblemLog
 
-_NOTHING: frozenset[str] = frozenset()
 _OPERATION = frozenset({"number"})
 """What `operation` has besides the generated values: its number, from 1."""
 
@@ -27,26 +26,27 @@ _OPERATION = frozenset({"number"})
 class _Known:
     """The keys that run-time mappings have where a template stands."""
 
-    captured: frozenset[str] = _NOTHING
-    operation: frozenset[str] = _NOTHING
-    example: frozenset[str] = _NOTHING
+    captured: frozenset[str]
+    operation: frozenset[str] | None
+    """None outside a workload: the name itself is out of place there, and has been reported."""
+    example: frozenset[str] | None
+    """None without a property."""
 
     def of(self, name: str) -> frozenset[str] | None:
-        """Return the keys of a name, None for one that is no mapping."""
-        keys: Mapping[str, frozenset[str]] = {
-            "captured": self.captured, "operation": self.operation | _OPERATION, "example": self.example,
-        }  # fmt: skip
-        return keys.get(name)
+        """Return the keys of a name, None for one that is no mapping or not known here."""
+        drawn = None if self.operation is None else self.operation | _OPERATION
+        return {"captured": self.captured, "operation": drawn, "example": self.example}.get(name)
 
 
 def check_references(scenario: Node, log: ProblemLog) -> None:
     """Report templates of a scenario that use what no earlier step captures, no generator draws or nothing gives."""
-    example = _keys(locate(scenario, "property", "given"))
+    given = locate(scenario, "property")
+    example = None if given is None else _keys(locate(given, "given"))
     captured: set[str] = set()
     for step in items_at(scenario, "steps"):
-        _check_step(step, _Known(frozenset(captured), _NOTHING, example), log)
+        _check_step(step, _Known(frozenset(captured), None, example), log)
         captured |= _captures(step)
-    after = _Known(frozenset(captured), _NOTHING, example)
+    after = _Known(frozenset(captured), None, example)
     for key in ("chaos", "expect", "steady_state", "property"):
         _check_value(locate(scenario, key), after, log)
 
@@ -109,7 +109,7 @@ def _check_text(node: Scalar, text: RuntimeText, known: _Known, log: ProblemLog)
             close = nearest(key, keys)
             what = {"captured": "no step before this one captures", "operation": "the workload's vars do not draw"}
             message = f"{what.get(name, 'the property gives no')} {shown(key)}"
-            expected = f"{name}.{one_of(sorted(keys))}" if keys else f"nothing of {name} is known here"
+            expected = f"{name}.{one_of(sorted(keys))}" if keys else f"a step before it with capture: {{{key}: …}}"
             suggestion = f"did you mean {name}.{close}?" if close else ""
             log.report("unknown-name", node.at, message, expected=expected, suggestion=suggestion)
 

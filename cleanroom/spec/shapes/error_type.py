@@ -11,6 +11,7 @@ from cleanroom.spec.problem import nearest
 from cleanroom.spec.reference import items_at
 from cleanroom.spec.shapes.comparison import comparator
 from cleanroom.spec.shapes.distinct import distinct
+from cleanroom.spec.shapes.place import RefusedError
 from cleanroom.spec.shapes.shape import Shape, fixed_text, items
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from cleanroom.spec.document import Node
     from cleanroom.spec.shapes.place import Place
 
-_WORDS = f"an error type: {', '.join(ERROR_TYPES)}, or sql: and an SQLSTATE or a number"
+_WORDS = "an error type such as timeout or sql:40001"
+_KNOWN = f"{', '.join(ERROR_TYPES)}, or sql: and an SQLSTATE or a number"
 
 
 def _error_type(node: Node, place: Place) -> str:
@@ -26,7 +28,9 @@ def _error_type(node: Node, place: Place) -> str:
     if not is_error_type(value):
         close = nearest(value, ERROR_TYPES)
         hint = f"did you mean {close}?" if close else ""
-        raise place.wrong(node, _WORDS, code="wrong-value", suggestion=hint)
+        message = f"{place.path} takes {_WORDS}"
+        place.log.report("wrong-value", node.at, message, expected=_KNOWN, got=shown(value), suggestion=hint)
+        raise RefusedError
     if is_later(value):
         place.later(node.at, f"the error type {shown(value)}")
     return value
