@@ -7,7 +7,7 @@ from cleanroom.faults import container, network
 from cleanroom.faults.container import Kill
 from cleanroom.faults.ladder import LADDERS, open_fault
 from cleanroom.faults.network import Latency
-from cleanroom.spec.shapes.chaos import AVAILABLE
+from cleanroom.spec.shapes.fault_table import FAULTS
 from tests.unit.faults.scenes import Engine, Time, context, event, kill, latency
 
 
@@ -37,5 +37,6 @@ def test_the_table_names_the_rungs_that_the_faults_take():
     }
 
 
-def test_every_fault_that_a_spec_may_name_has_a_ladder_and_no_other_has():
-    assert {ladder.kind for ladder in LADDERS} == set(AVAILABLE)
+def test_every_fault_that_run_carries_out_has_a_ladder_with_the_rungs_of_the_language_and_no_other_has():
+    available = {kind: known.rungs for kind, known in FAULTS.items() if known.available}
+    assert {ladder.kind: tuple(rung.name for rung in ladder.rungs) for ladder in LADDERS} == available
