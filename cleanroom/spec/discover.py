@@ -22,8 +22,9 @@ def discover(patterns: Sequence[str], root: Path) -> tuple[Path, ...]:
     """Return the spec files that `patterns` name, absolute and sorted.
 
     A pattern is a file, a directory (every *.cleanroom.yaml and .yml under it, and their .j2) or a glob, relative to
-    `root`; folders whose name begins with a dot are looked into only where the pattern names them. Raises NothingMatchedError for a
-    pattern that matches nothing, UsageError for one that leaves `root`, be it through a symbolic link.
+    `root`; folders whose name begins with a dot are looked into only where the pattern names them. Raises
+    NothingMatchedError for a pattern that matches nothing, UsageError for one that leaves `root`, be it through a
+    symbolic link.
     """
     root = root.resolve()
     found: set[Path] = set()
