@@ -32,6 +32,8 @@ class Wanted:
     path: Path
     names: tuple[str, ...] = ()
     """Empty: all that belong to no profile or to one of `profiles`."""
+    named_at: Mapping[str, Position] = field(default_factory=lambda: MappingProxyType({}))
+    """Where a spec names them."""
     profiles: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
     """Services that exist besides those of the Compose file."""
@@ -78,7 +80,11 @@ def merge_compose(document: Table, root: Path, directory: Path, log: ProblemLog)
     entries = own.entries if isinstance(own, Table) else ()
     names = frozenset(entry.key for entry in entries)
     wanted = Wanted(
-        path=directory / file.value, names=_texts(node, "services"), profiles=_texts(node, "profiles"), known=names
+        path=directory / file.value,
+        names=tuple(_texts(node, "services")),
+        named_at=_texts(node, "services"),
+        profiles=tuple(_texts(node, "profiles")),
+        known=names,
     )
     if not wanted.path.is_file():
         log.report("missing-path", file.at, f"there is no Compose file {shown(file.value)}")
@@ -101,10 +107,11 @@ def merge_compose(document: Table, root: Path, directory: Path, log: ProblemLog)
     return mapping((*(entry for entry in document.entries if entry.key != "services"), services), document.at)
 
 
-def _texts(table: Table, key: str) -> tuple[str, ...]:
+def _texts(table: Table, key: str) -> Mapping[str, Position]:
+    """Return the texts of a list, each with its place."""
     node = table.get(key)
     items = node.items if isinstance(node, Items) else ()
-    return tuple(item.value for item in items if isinstance(item, Scalar) and isinstance(item.value, str))
+    return {item.value: item.at for item in items if isinstance(item, Scalar) and isinstance(item.value, str)}
 
 
 def _report(imported: Imported, node: Table, log: ProblemLog) -> None:
@@ -204,7 +211,8 @@ def _drafts(wanted: Wanted, document: Table, project: Project) -> list[tuple[Dra
             close = nearest(name, declared)
             suggestion = f"did you mean {close}?" if close else ""
             message = f"there is no service {shown(name)} in the Compose file"
-            ledger.log.report("unknown-service", document.at, message, suggestion=suggestion)
+            at = wanted.named_at.get(name, document.at)
+            ledger.log.report("unknown-service", at, message, suggestion=suggestion)
     chosen = project.chosen(wanted.names, wanted.profiles, wanted.known)
     if not chosen and not ledger.log.found:
         message = "no service of the Compose file is chosen"

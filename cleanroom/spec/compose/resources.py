@@ -167,7 +167,8 @@ def _restart_policy(draft: Draft, one: Entry, spot: Spot) -> None:
     if word == "none":
         draft.entries.pop("restart", None)
     elif word == "on-failure":
-        limit = {"max": spot.key("max_attempts").number(attempts)} if attempts else {}
+        most = spot.key("max_attempts").number(attempts) if attempts else 0
+        limit = {"max": most} if most > 0 else {}
         draft.put("restart", one.at, {"policy": "on-failure", **limit})
     elif word == "any":
         draft.put("restart", one.at, {"policy": "always"})

@@ -132,10 +132,12 @@ EXPECTATIONS = [
         {"status": {"all": "ok", "by_name": {"a*": "error"}}},
     ),
     (
-        "[expect.hermeticity]\n"
-        "no_external_services = true\n"
-        'resource_attrs.must_match = { k = "v" }\n'
-        'span_attrs.forbid_keys = ["x"]',
+        (
+            "[expect.hermeticity]\n"
+            "no_external_services = true\n"
+            'resource_attrs.must_match = { k = "v" }\n'
+            'span_attrs.forbid_keys = ["x"]'
+        ),
         {"hermeticity": {"egress": "none", "leaks": "none", "resource": {"k": "v"}, "forbid_attributes": ["x"]}},
     ),
 ]
@@ -236,8 +238,29 @@ VALUES = st.recursive(
 )
 KEYS = st.sampled_from(["span", "graph", "counts", "window", "order", "status", "hermeticity", "other"])
 INNER = st.sampled_from(
-    "name parent kind attrs events duration_ms all any min must_include acyclic by_name spans_total eq outer contains "
-    "must_precede resource_attrs must_match span_attrs forbid_keys".split()
+    [
+        "name",
+        "parent",
+        "kind",
+        "attrs",
+        "events",
+        "duration_ms",
+        "all",
+        "any",
+        "min",
+        "must_include",
+        "acyclic",
+        "by_name",
+        "spans_total",
+        "eq",
+        "outer",
+        "contains",
+        "must_precede",
+        "resource_attrs",
+        "must_match",
+        "span_attrs",
+        "forbid_keys",
+    ]
 )
 TABLES = st.recursive(
     VALUES, lambda inner: st.dictionaries(INNER, inner, max_size=4) | st.lists(inner, max_size=2), max_leaves=8

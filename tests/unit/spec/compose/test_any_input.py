@@ -15,11 +15,58 @@ from cleanroom.spec.document import decode, read_document
 from cleanroom.spec.problem import ProblemLog
 
 WORDS = st.sampled_from(
-    ["", "{{ x }}", *"a b a:b ./x:/y 1 80:80 /x ${A} $$ CMD NONE true no 1s on-failure:2 ~ - v:/v a=b".split()]
+    [
+        "",
+        "{{ x }}",
+        *[
+            "a",
+            "b",
+            "a:b",
+            "./x:/y",
+            "1",
+            "80:80",
+            "/x",
+            "${A}",
+            "$$",
+            "CMD",
+            "NONE",
+            "true",
+            "no",
+            "1s",
+            "on-failure:2",
+            "~",
+            "-",
+            "v:/v",
+            "a=b",
+        ],
+    ]
 )
 INNER = st.sampled_from(
-    "a context args test interval source target type size limits resources replicas condition nofile soft hard file "
-    "service path required content external restart_policy".split()
+    [
+        "a",
+        "context",
+        "args",
+        "test",
+        "interval",
+        "source",
+        "target",
+        "type",
+        "size",
+        "limits",
+        "resources",
+        "replicas",
+        "condition",
+        "nofile",
+        "soft",
+        "hard",
+        "file",
+        "service",
+        "path",
+        "required",
+        "content",
+        "external",
+        "restart_policy",
+    ]
 )
 VALUES = st.recursive(
     WORDS | st.integers(-2, 100_000) | st.booleans() | st.none() | st.floats(0, 10),

@@ -99,7 +99,6 @@ def test_only_the_wanted_services_are_taken(load):
     [
         ("{file: none.yaml}", "missing-path"),
         ("{file: ../compose.yaml}", "outside"),
-        ("{file: compose.yaml, services: [z]}", "unknown-service"),
         ("{files: compose.yaml}", "missing-key"),
         ("{file: [a]}", "wrong-type"),
     ],
@@ -107,3 +106,8 @@ def test_only_the_wanted_services_are_taken(load):
 def test_a_compose_that_means_no_file_or_no_service_is_an_error(load, project, compose, code):
     (project.root.parent / "compose.yaml").write_text("services: {a: {image: i}}")
     assert code in [found for _, found in problems(load("services: {a: {image: i}}", compose))]
+
+
+def test_a_wanted_service_that_is_not_there_is_reported_where_it_is_wanted(load):
+    loaded = load("services: {a: {image: i}}", "{file: compose.yaml, services: [a, z]}")
+    assert problems(loaded) == [("x.cleanroom.yaml:2:45", "unknown-service")]
