@@ -7,7 +7,20 @@ import sys
 from collections.abc import Callable, Sequence
 
 from cleanroom import __version__
-from cleanroom.cli import cache, doctor, plan, run, validate
+from cleanroom.cli import (
+    cache,
+    doctor,
+    explain,
+    fmt,
+    importing,
+    init,
+    lint,
+    plan,
+    render,
+    run,
+    schema,
+    validate,
+)
 from cleanroom.errors import CleanroomError, ExitCode
 from cleanroom.text import relay
 
@@ -30,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cleanroom {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (run, plan, validate, doctor, cache):
+    for module in (run, plan, validate, lint, fmt, render, explain, schema, init, importing, doctor, cache):
         module.add_parser(commands)
     worker = commands.add_parser("worker")
     worker.set_defaults(call=_worker)
