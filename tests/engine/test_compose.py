@@ -1,0 +1,93 @@
+"""A Compose file as people write it, imported and run: its images are made here from Debian's packages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.engine.runs import ROOT, cleanroom, findings
+
+IMAGES = {"postgres:17": "postgres", "nginx:1.26": "nginx"}
+
+
+@pytest.fixture(scope="module")
+def images(docker_host: str) -> Iterator[None]:
+    """Make the images that the Compose file names, where the engine has them not; those made here are untagged again."""
+    client = docker.DockerClient(docker_host, version="auto")
+    made = [tag for tag in IMAGES if not client.images.list(name=tag)]
+    try:
+        for tag in made:
+            client.images.build(path=str(ROOT / "tests" / "images" / IMAGES[tag]), tag=tag, rm=True)
+        yield
+        for tag in made:
+            client.images.remove(tag, noprune=True)
+    finally:
+        client.close()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "tests" / "compose" / "nginx-app-postgres", tmp_path / "shop")
+    return tmp_path / "shop"
+
+
+def imported(repository: Path) -> Path:
+    spec = repository / "shop.cleanroom.yaml"
+    words = ("import", "compose", "docker-compose.yml", "--out", spec.name)
+    told = subprocess.run(
+        (sys.executable, "-m", "cleanroom.cli.main", *words),
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    return spec
+
+
+@pytest.mark.usefixtures("images")
+def test_nginx_an_application_and_postgresql_run_as_their_compose_file_says(repository, tmp_path):
+    spec = imported(repository)
+    text = spec.read_text(encoding="utf-8")
+    # The table that db/init.sql makes is there, under the user, the password and the database of the Compose file.
+    spec.write_text(
+        text.replace(
+            "    expect: {outcome: passed}\n",
+            """\
+      - name: the table is there
+        exec:
+          service: db
+          command: [psql, --no-psqlrc, -At, "postgresql://app:change-me@127.0.0.1/app", -c, select count(*) from visits]
+        expect: {stdout: "0\\n"}
+      - name: nginx answers for the application, which reaches the database
+        http: {service: nginx}
+        expect: {body: {eq: "the database is up\\n"}}
+    expect: {outcome: passed}
+""",
+        ),
+        encoding="utf-8",
+    )
+    ran = cleanroom(spec.name, "--iterations", "2", out=tmp_path / "report", cwd=repository)
+    assert ran.code == 0, ran.said
+    assert list(findings(ran.report)) == []
+    (suite,) = ran.report["suites"]
+    assert len(suite["iterations"]) == 2
+
+
+@pytest.mark.usefixtures("images")
+def test_the_same_spec_fails_when_the_database_has_another_name(repository, tmp_path):
+    compose = repository / "docker-compose.yml"
+    compose.write_text(
+        compose.read_text(encoding="utf-8").replace("DATABASE_HOST: db", "DATABASE_HOST: database"), encoding="utf-8"
+    )
+    ran = cleanroom(imported(repository).name, "--iterations", "1", out=tmp_path / "report", cwd=repository)
+    assert ran.code == 1, ran.said
