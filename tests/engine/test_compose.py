@@ -7,29 +7,29 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import docker
 import pytest
 
+from cleanroom.engine.client import DockerEngine
+from cleanroom.engine.ports import BuildSpec
 from tests.engine.runs import ROOT, cleanroom, findings
 
 IMAGES = {"postgres:17": "postgres", "nginx:1.26": "nginx"}
 
 
 @pytest.fixture(scope="module")
-def images(docker_host: str) -> Iterator[None]:
-    """Make the images that the Compose file names, where the engine has them not; those made here are untagged again."""
-    client = docker.DockerClient(docker_host, version="auto")
-    made = [tag for tag in IMAGES if not client.images.list(name=tag)]
-    try:
+def images(engine: DockerEngine, docker_host: str) -> Iterator[None]:
+    """Make the images that the Compose file names where the engine has none; those made here lose their names again."""
+    made = [tag for tag in IMAGES if not engine.has_image(tag)]
+    for tag in made:
+        engine.build(BuildSpec(tag=tag, context=str(ROOT / "tests" / "images" / IMAGES[tag])), lambda _line: None)
+    yield
+    with closing(docker.APIClient(docker_host, version="auto")) as api:
         for tag in made:
-            client.images.build(path=str(ROOT / "tests" / "images" / IMAGES[tag]), tag=tag, rm=True)
-        yield
-        for tag in made:
-            client.images.remove(tag, noprune=True)
-    finally:
-        client.close()
+            api.remove_image(tag, noprune=True)
 
 
 @pytest.fixture
