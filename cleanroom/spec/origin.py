@@ -46,8 +46,14 @@ class Origins(Trace):
         return cost(tree)
 
     def join(self, parts: Iterable[str]) -> str:
-        """Return the parts as one text that knows where they come from."""
-        text, pieces = self.gather(parts)
+        """Return the parts as one text that knows where they come from; plain text when none of them does.
+
+        A macro of the built-in file writes such parts: its text comes from where it is called.
+        """
+        written = list(parts)
+        if not any(isinstance(part, Traced) for part in written):
+            return "".join(written)
+        text, pieces = self.gather(written)
         return Traced(text, tuple(pieces))
 
     def gather(self, parts: Iterable[str]) -> tuple[str, list[Piece]]:

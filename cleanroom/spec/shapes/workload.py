@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cleanroom.spec.shapes.action import CLIENTS, step_with
 from cleanroom.spec.shapes.generator import generators
 from cleanroom.spec.shapes.record import Key, Record
@@ -60,7 +62,8 @@ _WORKLOAD = Record(
         "retry": Key(retry, "Tries every operation again that fails.", example="{attempts: 3}",
                      errors=("contradiction",)),
         "journal": Key(
-            name, "The name under which invariants and `resilience` know the operations; by default the step's own.",
+            replace(name, runtime=True),
+            "The name under which invariants and `resilience` know the operations; by default the step's own.",
             example="orders", errors=("duplicate-journal",), names=frozenset({"iteration"}),
         ),
     },

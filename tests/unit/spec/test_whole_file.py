@@ -107,6 +107,7 @@ def test_variables_come_from_the_call_and_then_from_the_environment(go):
         ("a: 1\n{% macro m() %}{% endmacro %}{{ m.__init__ }}\n", [("unknown-variable", 2, 1)]),
         ("{% import 'cleanroom.j2' as c %}\na: {{ c.spam(1) }}\n", [("unknown-variable", 2, 1)]),
         ("{% import 'cleanroom.j2' as c %}\na: {{ c.__dict__ }}\n", [("unknown-variable", 2, 1)]),
+        ("{% from 'cleanroom.j2' import lifecycle %}\na:\n  - {{ lifecycle('db', 'api') }}\n", [("yaml-syntax", 3, 5)]),
         ("a: 1\n{% from 'cleanroom.j2' import pairs %}\nb: {{ pairs(1) }}\n", [("unknown-variable", 3, 1)]),
         ("a: 1\n{% from 'cleanroom.j2' import _pairs %}\n", [("template", 2, 1)]),
         ("{% include 'x' %}", [("template", 1, 1)]),

@@ -52,6 +52,14 @@ def test_each_key_has_its_place_in_the_model(source, expected):
     assert accepted(workload, f"{{{source}, {MIX}}}") == expected
 
 
+def test_the_name_of_a_journal_knows_the_iteration_and_nothing_else_of_the_run():
+    found = accepted(workload, f"{{operations: 1, journal: 'j-{{{{ iteration }}}}', {MIX}}}").workload.journal
+    assert found == "j-{{ iteration }}"
+    assert found.names == {"iteration"}
+    problems = read(workload, f"{{operations: 1, journal: 'j-{{{{ worker }}}}', {MIX}}}").problems
+    assert [problem.code for problem in problems] == ["out-of-place-name"]
+
+
 def test_a_mix_weighs_its_operations_whose_steps_know_worker_and_operation():
     step = "{name: w, http: {service: a, body: '{{ worker }}{{ operation }}'}}"
     source = f"{{operations: 1, mix: [{{weight: 2.5, step: {step}}}]}}"
