@@ -20,6 +20,7 @@ from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.fault import Fault
 from cleanroom.spec.probe import Probe
+from cleanroom.spec.runtime_text import Expression, RuntimeText
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
 from cleanroom.spec.step import Step
@@ -43,13 +44,15 @@ _NAMES: Final[Mapping[str, Any]] = {
 }  # fmt: skip
 
 
-def encode(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+def encode(value: object) -> Any:  # noqa: ANN401, PLR0911 - JSON has no narrower type; a return for each kind
     """Return `value` as plain JSON values; raises `TypeError` for what has no form."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
         return {"type": type(value).__name__, **fields} if "type" not in fields else fields
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, RuntimeText):
+        return {"type": "RuntimeText", "written": str(value), "parts": [encode(part) for part in value.parts]}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, bytes):
@@ -97,6 +100,8 @@ def _decode_generic(data: Any, origin: Any, inner: tuple[Any, ...]) -> Any:  # n
 
 
 def _decode_plain(data: Any, wanted: Any) -> Any:  # noqa: ANN401
+    if wanted is str and isinstance(data, dict):
+        return _runtime_text(data)
     if issubclass(wanted, Enum):
         return wanted(data)
     if wanted is bytes:
@@ -106,6 +111,24 @@ def _decode_plain(data: Any, wanted: Any) -> Any:  # noqa: ANN401
     if not isinstance(data, wanted) or (isinstance(data, bool) and wanted is not bool):
         raise ValueError(f"expected {wanted.__name__}, got {type(data).__name__}")
     return data
+
+
+def _runtime_text(data: Any) -> RuntimeText:  # noqa: ANN401
+    """Return text with open templates: it stands wherever text does."""
+    fields = _mapping(data)
+    if fields.keys() != {"type", "written", "parts"} or fields["type"] != "RuntimeText":
+        raise ValueError("expected str, got a mapping")
+    parts = [_expression(part) if isinstance(part, dict) else _decode(part, str) for part in fields["parts"]]
+    return RuntimeText(_decode(fields["written"], str), tuple(parts))
+
+
+def _expression(data: Any) -> Expression:  # noqa: ANN401
+    fields = _mapping(data)
+    return Expression(
+        source=_decode(fields["source"], str),
+        names=frozenset(_decode(fields["names"], tuple[str, ...])),
+        bindings=_json(fields["bindings"]),
+    )
 
 
 def _mapping(data: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -120,6 +143,8 @@ def _mapping(data: Any) -> dict[str, Any]:  # noqa: ANN401
 def _json(data: Any) -> Any:  # noqa: ANN401
     if isinstance(data, list):
         return [_json(item) for item in data]
+    if isinstance(data, dict) and data.get("type") == "RuntimeText":
+        return _runtime_text(data)
     return {key: _json(item) for key, item in _mapping(data).items()} if isinstance(data, dict) else data
 
 
@@ -131,6 +156,8 @@ def _operand(data: Any) -> Any:  # noqa: ANN401
     known: dict[str, type[Any]] = {"Duration": Duration, "Size": Size, "Rate": Rate, "Comparator": Comparator}
     if data.get("type") in known:
         return _decode_dataclass(data, known[data["type"]])
+    if data.get("type") == "RuntimeText":
+        return _runtime_text(data)
     return {key: _operand(item) for key, item in _mapping(data).items()}
 
 

@@ -14,7 +14,10 @@ from cleanroom.errors import CleanroomError, EngineError, ExitCode, InterruptedR
 from tests.unit.pipeline.specs import spec
 
 ROOT = Path(__file__).parents[3]
-COMMANDS = ("run", "plan", "validate", "doctor", "cache")
+PLANNED = tuple(str(ROOT / f"tests/specs/valid/{name}.cleanroom.yaml") for name in ("everything", "minimal"))
+COMMANDS = (
+    "run", "plan", "validate", "lint", "fmt", "render", "explain", "schema", "init", "import", "doctor", "cache",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -109,14 +112,15 @@ def test_invalid_specs_are_exit_code_3(path, capsys):
 def test_valid_specs_are_valid_and_have_a_plan(path, capsys):
     where = (str(path), "--root", str(ROOT / "tests/specs"))
     out, err = said(capsys, "validate", *where)
-    assert (out, err) == (f"valid/{path.name}: valid (1 scenario)\n", "")
+    assert out.startswith(f"valid/{path.name}: valid (")
+    assert err == ""
     out, _ = said(capsys, "plan", *where)
     assert "sha256:" in out
 
 
 @pytest.mark.parametrize("form", ["text", "json", "mermaid"])
 def test_a_plan_is_the_same_bytes_each_time_and_others_with_another_seed(form, capsys):
-    where = ("plan", str(ROOT / "tests/specs/valid"), "--root", str(ROOT / "tests/specs"), "--format", form)
+    where = ("plan", *PLANNED, "--root", str(ROOT / "tests/specs"), "--format", form)
     first, _ = said(capsys, *where)
     again, _ = said(capsys, *where)
     other, _ = said(capsys, *where, "--seed", "8")
@@ -127,7 +131,7 @@ def test_a_plan_is_the_same_bytes_each_time_and_others_with_another_seed(form, c
 
 
 def test_a_plan_is_the_same_bytes_in_another_process(capsys):
-    words = ("plan", str(ROOT / "tests/specs/valid"), "--root", str(ROOT / "tests/specs"), "--format", "json")
+    words = ("plan", *PLANNED, "--root", str(ROOT / "tests/specs"), "--format", "json")
     mine, _ = said(capsys, *words)
     for seed in ("1", "2"):
         done = subprocess.run(

@@ -48,6 +48,7 @@ def test_validate_names_instances_and_what_run_cannot_carry_out(call, tmp_path):
     assert out == (
         "a.cleanroom.yaml: a (n=1): valid (2 scenarios)\n"
         "  run cannot carry out 1 thing in it yet:\n"
-        '    a.cleanroom.yaml:14:10: "containers" in limits is part of the language, and run cannot carry it out in this version\n'
+        '    a.cleanroom.yaml:14:10: "containers" in limits is part of the language, '
+        "and run cannot carry it out in this version\n"
         "b.cleanroom.yaml: valid (2 scenarios)\n"
     )
