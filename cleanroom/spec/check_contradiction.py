@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cleanroom.spec.comparator import Comparator, at_least_one, describe
+from cleanroom.spec.document import Items, Table
 from cleanroom.spec.operand import shown
 from cleanroom.spec.pattern import Pattern
+from cleanroom.spec.reference import locate
 from cleanroom.spec.satisfiable import admits_only_zero, exclude_each_other, least, most
 
 if TYPE_CHECKING:
-    from cleanroom.spec.document import Table
+    from cleanroom.spec.document import Node
     from cleanroom.spec.expect import CountExpectation, EdgeExpectation, Expect, SpanExpectation
     from cleanroom.spec.problem import ProblemLog
     from cleanroom.spec.source import Position
@@ -37,12 +39,42 @@ class _Count:
 
 def check_contradictions(expect: Expect, tables: Mapping[Position, Table], log: ProblemLog) -> None:
     """Report pairs of expectations of which at most one can hold; warnings do not fail, so they contradict nothing."""
+    expect = _sound(expect, tables, log)
     counts = [*_span_counts(expect.spans, tables), *_figures(expect.counts)]
     _check_counts(counts, log)
     _check_sums(expect.counts, log)
-    _check_absent(expect, counts, log)
+    _check_absent(expect, counts, tables, log)
     _check_graph(expect, log)
     _check_order(expect, log)
+
+
+def _sound(expect: Expect, tables: Mapping[Position, Table], log: ProblemLog) -> Expect:
+    """Return what was read in full: without a key that was refused, an expectation says what nobody wrote."""
+    reported = {at for _, at, _ in log.found}
+    if not reported:
+        return expect
+    families = ("spans", "windows", "order", "overlap", "intervals", "rate", "concurrency")
+    sound: dict[str, Any] = {
+        family: tuple(found for found in getattr(expect, family) if not _is_broken(tables.get(found.at), reported))
+        for family in families
+    }
+    return replace(expect, **sound)
+
+
+def _is_broken(node: Node | None, reported: set[Position]) -> bool:
+    """Whether a problem was reported at the node or anywhere inside it."""
+    pending: list[Node] = [] if node is None else [node]
+    while pending:
+        part = pending.pop()
+        if part.at in reported:
+            return True
+        if isinstance(part, Items):
+            pending += part.items
+        elif isinstance(part, Table):
+            if any(entry.at in reported for entry in part.entries):
+                return True
+            pending += [entry.value for entry in part.entries]
+    return False
 
 
 def _span_counts(spans: Sequence[SpanExpectation], tables: Mapping[Position, Table]) -> Iterator[_Count]:
@@ -51,14 +83,12 @@ def _span_counts(spans: Sequence[SpanExpectation], tables: Mapping[Position, Tab
             continue
         rest = (span.service, span.kind, span.scope, span.during, span.before, span.after)
         key = (span.name, *rest, _frozen(span.where))
-        table = tables.get(span.at)
-        written = table.get("count") if table is not None else None
         yield _Count(
             key=key,
             named=span.name,
             by_name=not any(rest) and not span.where,
             comparator=span.count or at_least_one(),
-            at=written.at if written is not None else span.at,
+            at=_at(tables, span.at, "count"),
             what=str(span.name or "the spans selected"),
         )
 
@@ -126,7 +156,13 @@ def _is_part(count: CountExpectation) -> bool:
     return count.what in ("by_kind", "errors") or (Pattern(count.key).is_literal and not Pattern(count.key).of_runner)
 
 
-def _check_absent(expect: Expect, counts: Sequence[_Count], log: ProblemLog) -> None:
+def _at(tables: Mapping[Position, Table], at: Position, *path: str | int) -> Position:
+    """Return where a part of the expectation at `at` stands; its own place when it was written without keys."""
+    found = locate(tables.get(at), *path)
+    return found.at if found is not None else at
+
+
+def _check_absent(expect: Expect, counts: Sequence[_Count], tables: Mapping[Position, Table], log: ProblemLog) -> None:
     """Report what needs a span that another expectation says is absent."""
     absent = [count for count in counts if count.by_name and admits_only_zero(count.comparator)]
     exact = {count.named: count for count in absent if count.named is not None}
@@ -135,7 +171,7 @@ def _check_absent(expect: Expect, counts: Sequence[_Count], log: ProblemLog) -> 
     if not absent:
         return
     compared = 0
-    for pattern, at, what in (*_needed(expect), *_counted(counts, exact)):
+    for pattern, at, what in (*_needed(expect, tables), *_counted(counts, exact)):
         found = exact.get(pattern)
         if found is None and wild and compared < MOST_COMPARED:
             compared += 1
@@ -156,15 +192,15 @@ def _counted(counts: Sequence[_Count], absent: Mapping[Pattern, _Count]) -> Iter
             yield count.named or ANYTHING, count.at, f"{count.what}: {describe(count.comparator)}"
 
 
-def _needed(expect: Expect) -> Iterator[tuple[Pattern, Position, str]]:
+def _needed(expect: Expect, tables: Mapping[Position, Table]) -> Iterator[tuple[Pattern, Position, str]]:
     """Yield the names of spans without which an expectation breaks; ANYTHING where any span of a service will do."""
     for span in expect.spans:
         needs = span.level == "error" and least(span.count or at_least_one())
         for key, above in (("parent", span.parent), ("ancestor", span.ancestor)):
             if needs and above is not None:
-                yield above, span.at, f"{key} {above}"
+                yield above, _at(tables, span.at, key), f"{key} {above}"
     yield from _needed_by_graph(expect)
-    yield from _needed_in_time(expect)
+    yield from _needed_in_time(expect, tables)
     for status in expect.status:
         if status.level == "error":
             yield status.name or ANYTHING, status.at, f"the status of {status.name or 'every span'}"
@@ -185,19 +221,22 @@ def _needed_by_graph(expect: Expect) -> Iterator[tuple[Pattern, Position, str]]:
             yield ANYTHING, pair.at, "an edge between services"
 
 
-def _needed_in_time(expect: Expect) -> Iterator[tuple[Pattern, Position, str]]:
+def _needed_in_time(expect: Expect, tables: Mapping[Position, Table]) -> Iterator[tuple[Pattern, Position, str]]:
     for window in expect.windows:
-        for pattern in (window.outer, *window.contains) if window.level == "error" else ():
-            yield pattern, window.at, f"a window with {pattern}"
+        if window.level == "error":
+            yield window.outer, _at(tables, window.at, "outer"), f"a window with {window.outer}"
+            for index, pattern in enumerate(window.contains):
+                yield pattern, _at(tables, window.at, "contains", index), f"a window with {pattern}"
     for order in expect.order:
-        for pattern in (order.first, order.then) if order.level == "error" else ():
-            yield pattern, order.at, f"an order with {pattern}"
+        for key, pattern in (("first", order.first), ("then", order.then)) if order.level == "error" else ():
+            yield pattern, _at(tables, order.at, key), f"an order with {pattern}"
     for overlap in expect.overlap:
         for pattern in (overlap.first, overlap.second) if overlap.level == "error" else ():
             yield pattern, overlap.at, f"an overlap with {pattern}"
     for timed in expect.selected:
         if timed.level == "error":
-            yield timed.spans.name or ANYTHING, timed.at, f"what is said of {timed.spans.name or 'spans'}"
+            at = _at(tables, timed.at, "spans", "name")
+            yield timed.spans.name or ANYTHING, at, f"what is said of {timed.spans.name or 'spans'}"
 
 
 def _check_graph(expect: Expect, log: ProblemLog) -> None:

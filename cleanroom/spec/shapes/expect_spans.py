@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.expect import AttributeConditions, EventConditions, SpanExpectation
 from cleanroom.spec.operand import shown
+from cleanroom.spec.reference import locate
 from cleanroom.spec.satisfiable import admits_only_zero, unsatisfiable
 from cleanroom.spec.shapes.attribute_schema import attribute_schemas
 from cleanroom.spec.shapes.comparison import comparator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cleanroom.spec.document import Node
     from cleanroom.spec.shapes.place import Place
     from cleanroom.spec.shapes.record import Fields
+    from cleanroom.spec.source import Position
 
 KINDS = ("internal", "server", "client", "producer", "consumer", "unspecified")
 STATUSES = ("unset", "ok", "error")
@@ -157,16 +159,22 @@ def _check_attributes(span: SpanExpectation, fields: Fields, place: Place) -> No
     for name, needed in wanted.all.items():
         if name in wanted.none and not _wants_absence(needed):
             message = f"{place.path}.attributes wants {shown(name)} and forbids it"
-            place.log.report("contradiction", fields.node.key_at("attributes"), message)
+            place.log.report("contradiction", _at(fields, "attributes", "none", wanted.none.index(name)), message)
         selected = span.where.get(name)
         both = Comparator(tests=(*needed.tests, *selected.tests)) if selected is not None else needed
         if selected is not None and not _wants_absence(needed) and unsatisfiable(both):
             message = f"{place.path} selects by {shown(name)} what its attributes forbid"
-            place.log.report("contradiction", fields.node.key_at("attributes"), message)
+            place.log.report("contradiction", _at(fields, "attributes", "all", name), message)
     events = span.events or EventConditions()
     for name in sorted({*events.all} & {*events.none}):
         message = f"{place.path}.events wants {shown(name)} and forbids it"
-        place.log.report("contradiction", fields.node.key_at("events"), message)
+        place.log.report("contradiction", _at(fields, "events", "none", events.none.index(name)), message)
+
+
+def _at(fields: Fields, *path: str | int) -> Position:
+    """Return where a part of the expectation stands."""
+    found = locate(fields.node, *path)
+    return found.at if found is not None else fields.node.at
 
 
 def _wants_absence(needed: Comparator) -> bool:

@@ -144,16 +144,16 @@ def test_references_to_nothing_are_told_where_they_stand(source, code, column):
         ("{spans: [{service: api, count: 2}], counts: {by_service: {api: 3}}}", 65),
         ("{spans: [{name: a, count: 0}, {name: a, service: api}]}", 32),
         ("{spans: [{name: 'a*', count: 0}, {name: ab, service: api}]}", 35),
-        ("{spans: [{name: a, count: 0}, {name: b, parent: a}]}", 32),
-        ("{spans: [{name: a, count: 0}, {name: b, ancestor: a}]}", 32),
+        ("{spans: [{name: a, count: 0}, {name: b, parent: a}]}", 50),
+        ("{spans: [{name: a, count: 0}, {name: b, ancestor: a}]}", 52),
         ("{spans: [{name: 'a*', count: 0}], graph: {edges: [[b, ab]]}}", 52),
         ("{spans: [{name: a, count: 0}], graph: {paths: [[a, b]]}}", 49),
         ("{counts: {by_name: {a: 0}}, graph: {edges: [[a, b]]}}", 46),
-        ("{spans: [{name: a, count: 0}], windows: [{outer: a, contains: [b]}]}", 43),
-        ("{spans: [{name: a, count: 0}], windows: [{outer: b, contains: [a]}]}", 43),
-        ("{spans: [{name: a, count: 0}], order: [{first: b, then: a}]}", 41),
+        ("{spans: [{name: a, count: 0}], windows: [{outer: a, contains: [b]}]}", 51),
+        ("{spans: [{name: a, count: 0}], windows: [{outer: b, contains: [a]}]}", 65),
+        ("{spans: [{name: a, count: 0}], order: [{first: b, then: a}]}", 58),
         ("{spans: [{name: a, count: 0}], overlap: [[a, b]]}", 43),
-        ("{spans: [{name: a, count: 0}], rate: [{spans: {name: a}, window: 1s, max: 1}]}", 40),
+        ("{spans: [{name: a, count: 0}], rate: [{spans: {name: a}, window: 1s, max: 1}]}", 55),
         ("{spans: [{name: a, count: 0}], status: {by_name: {a: ok}}}", 55),
         ("{counts: {spans: 0}, status: {all: ok}}", 37),
         ("{counts: {spans: 0, errors: 0}}", 30),
@@ -175,6 +175,27 @@ def test_references_to_nothing_are_told_where_they_stand(source, code, column):
 def test_expectations_that_exclude_each_other_are_refused(source, column):
     assert ("contradiction", column) in found(source)
     assert {code for code, _ in found(source)} == {"contradiction"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "spans: [{name: a, count: 0}, {name: a, count: {eq: 1.5}}]",
+        "spans: [{name: a, count: 0}, {name: a, status: fine}]",
+        "spans: [{name: a, count: {gte: 5, lt: 5}}], counts: {by_name: {a: 0}}",
+        "spans: [{name: a, count: 0}], order: [{first: a, then: b, by: begin}]",
+        "order: [{first: a, then: b}, {first: b, then: a, within: hour}]",
+        "spans: [{name: a, count: 0}], windows: [{outer: b, contains: [a], strict: maybe}]",
+    ],
+)
+def test_an_expectation_that_was_not_read_in_full_is_compared_with_no_other(broken):
+    log = ProblemLog("x.cleanroom.yaml")
+    node = node_of(f"{{{broken}}}")
+    expect = scenario_expect(node, Place(log, "expect"))
+    before = log.sorted()
+    check_expect(expect, node, DECLARED, log)
+    assert len(before) == 1
+    assert log.sorted() == before
 
 
 def test_what_only_faults_show_needs_one():
