@@ -14,7 +14,8 @@ def load(path):
 
 def specs(folder):
     paths = discover([folder], ROOT)
-    return [pytest.param(path, id=path.relative_to(ROOT / folder).as_posix().split(".")[0]) for path in paths]
+    # The name of a test is that of its snapshot's file, so it holds no slash.
+    return [pytest.param(path, id=path.relative_to(ROOT).as_posix().split(".")[0].replace("/", "-")) for path in paths]
 
 
 @pytest.fixture
