@@ -46,6 +46,10 @@ lint: venv-dev ## Format, rules, types, layers, shell, Dockerfile, action and wo
 format: venv-dev ## Let ruff write the format and the safe fixes
 	@$(VENV)/bin/ruff format .; $(VENV)/bin/ruff check --fix .
 
+.PHONY: docs
+docs: venv-dev ## Write docs/spec.md anew from the records that read specs
+	@scripts/docs.sh
+
 .PHONY: bench
 bench: image ## Compare with a plain testcontainers loop, in the same run
 	@scripts/venv.sh bench; $(ENGINE); for script in benchmarks/*.py; do $(VENV)/bin/python "$$script"; done
