@@ -15,7 +15,7 @@ import pytest
 
 from cleanroom.engine.client import DockerEngine
 from cleanroom.engine.ports import BuildSpec
-from tests.engine.runs import ROOT, cleanroom, findings
+from tests.engine.runs import ROOT, cleanroom, findings, read
 
 IMAGES = {"postgres:17": "postgres", "nginx:1.26": "nginx"}
 
@@ -91,3 +91,30 @@ def test_the_same_spec_fails_when_the_database_has_another_name(repository, tmp_
     )
     ran = cleanroom(imported(repository).name, "--iterations", "1", out=tmp_path / "report", cwd=repository)
     assert ran.code == 1, ran.said
+
+
+@pytest.mark.usefixtures("images")
+def test_a_spec_that_names_the_compose_file_runs_its_services(repository, tmp_path):
+    (repository / "shop.cleanroom.yaml").write_text(
+        """\
+cleanroom: 1
+compose: {file: docker-compose.yml}
+scenarios:
+  - name: all of it answers
+    steps:
+      - name: nginx answers for the application, which reaches the database
+        http: {service: nginx}
+        expect: {body: {eq: "the database is up\\n"}}
+expect:
+  hermeticity: {egress: none, leaks: none}
+""",
+        encoding="utf-8",
+    )
+    ran = cleanroom("shop.cleanroom.yaml", "--iterations", "1", out=tmp_path / "report", cwd=repository)
+    assert ran.code == 0, ran.said
+    started = (tmp_path / "report" / "journal").rglob("plan.json")
+    assert {service["name"] for plan in started for service in read(plan)["plan"]["suite"]["services"]} == {
+        "nginx",
+        "app",
+        "db",
+    }
