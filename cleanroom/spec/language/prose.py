@@ -71,7 +71,7 @@ variable is one. Quote a value that begins with `{{`, or YAML takes it for a map
 | `range(stop)` | a list of numbers, as in Python | everywhere |
 | `to_json(value)` | a value as JSON text; also a filter | everywhere |
 | `iteration` | the number of the iteration, from 0 | the name of a `journal` |
-| `replica`, `peers` | the number of this replica, the host names of the others | a service with `replicas` |
+| `replica`, `peers` | the number of this replica, the host names of all of them | a service with `replicas` |
 | `captured.name` | what an earlier step of the scenario captured | steps |
 | `worker`, `operation` | the numbers of the worker and of its operation, from 0 | a `workload` |
 | `example.name` | a generated value | a scenario with `property` |

@@ -98,7 +98,9 @@ def _chapter_of(root: Record) -> Iterator[tuple[Record, str]]:
 def _chapter(name: str, key: Key, records: list[Record]) -> Iterator[str]:
     itself = next((record for record in records if record.place == name), None)
     anchor = f'<a id="{slug(name)}"></a>' if itself else ""
-    yield f"## {anchor}`{name}`\n\n{key.doc}\n"
+    yield f"## {anchor}`{name}`\n"
+    if itself is None or not itself.doc:
+        yield f"{key.doc}\n"
     if itself:
         yield from _body(itself)
     for record in records:
