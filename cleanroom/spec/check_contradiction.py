@@ -179,7 +179,8 @@ def _check_absent(expect: Expect, counts: Sequence[_Count], tables: Mapping[Posi
         if found is None and not pattern.of_runner:
             found = nothing
         if found is not None and found.at != at:
-            message = f"{what} can never hold: {found.what} is declared absent at {found.at}"
+            absentee = found.what if found.named is not None else "every span of a service"
+            message = f"{what} can never hold: {absentee} is declared absent at {found.at}"
             log.report("contradiction", at, message)
 
 

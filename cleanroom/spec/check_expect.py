@@ -15,6 +15,7 @@ from cleanroom.spec.invariant import (
     SnapshotInvariant,
 )
 from cleanroom.spec.operand import shown
+from cleanroom.spec.pattern import Pattern
 from cleanroom.spec.reference import items_at, locate, require, require_unique, text_at
 from cleanroom.spec.runner_span import span_names, unselectable
 from cleanroom.spec.runtime_text import RuntimeText
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from cleanroom.spec.declared import Declared
     from cleanroom.spec.document import Node
-    from cleanroom.spec.expect import Expect, Pattern
+    from cleanroom.spec.expect import Expect
     from cleanroom.spec.fault import Fault
     from cleanroom.spec.problem import ProblemLog
     from cleanroom.spec.source import Position
@@ -100,9 +101,9 @@ class _References:
             return
         fault = self._declared.faults[fault_id]
         reason = "" if fault is None else _no_window(fault, key)
-        if reason:
+        if fault is not None and reason:
             message = f"{key}: {fault_id} can select nothing: {reason}"
-            self._log.report("impossible", at, message, suggestion=_instead(key))
+            self._log.report("impossible", at, message, suggestion=_instead(key, fault))
 
     def _check_faults(self) -> None:
         for expected in self._expect.faults:
@@ -172,8 +173,16 @@ class _References:
             yield pair.child, pair.at
         for status in expect.status:
             if status.name is not None:
-                yield status.name, status.at
+                yield status.name, self._by_name("status", status.name.text, status.at)
+        for count in expect.counts:
+            if count.what == "by_name":
+                yield Pattern(count.key), self._by_name("counts", count.key, count.at)
         yield from self._timed_patterns()
+
+    def _by_name(self, block: str, name: str, fallback: Position) -> Position:
+        """Return where a name stands that is a key of `by_name`."""
+        named = locate(self._node, block, "by_name")
+        return named.key_at(name) if isinstance(named, Table) else fallback
 
     def _timed_patterns(self) -> Iterator[tuple[Pattern, Position]]:
         expect = self._expect
@@ -202,7 +211,9 @@ def _no_window(fault: Fault, key: str) -> str:
     return ""
 
 
-def _instead(key: str) -> str:
+def _instead(key: str, fault: Fault) -> str:
+    if FAULTS[fault.kind].instant:
+        return "use before or after"
     return "use before or after, or give the fault an end" if key == "during" else "give the fault an end (for, until)"
 
 

@@ -71,7 +71,7 @@ _VALUE = Shape(_value, "a value of an attribute", {"type": ["string", "number", 
 _NUMBER = Shape(_number, "a number", {"type": "number"}, example="3")
 _type = choice(*TYPES)
 _types = either(
-    "a type, or a list of types", scalar=_type.then(lambda found: (found,)), sequence=items(_type, at_least=1)
+    f"{one_of(TYPES)}, or a list of them", scalar=_type.then(lambda found: (found,)), sequence=items(_type, at_least=1)
 )
 _LENGTH = integer(0)
 _attribute = lazy(lambda: attribute_schema, "a mapping")

@@ -50,6 +50,15 @@ _ONE = {"anything": "1", "count": "1", "number": "0.5", "duration": "200ms", "si
 _ORDERING = ("gt", "gte", "lt", "lte", "between", "approx")
 _TEXT_ONLY = ("starts_with", "ends_with", "matches", "contains", "not_contains", "length")
 _ELEMENTS = ("any", "all", "none")
+_MEANT = {
+    ">": "gt", ">=": "gte", "<": "lt", "<=": "lte", "=": "eq", "==": "eq", "!=": "ne", "is": "eq", "equals": "eq",
+    "not": "ne", "not_equals": "ne", "min": "gte", "max": "lte", "at_least": "gte", "at_most": "lte", "more": "gt",
+    "greater": "gt", "greater_than": "gt", "less": "lt", "less_than": "lt", "one_of": "in", "includes": "contains",
+    "has": "contains", "prefix": "starts_with", "suffix": "ends_with", "regex": "matches", "like": "matches",
+    "present": "exists", "size": "length", "about": "approx",
+}  # fmt: skip
+"""What people write for a comparator that is spelled quite differently."""
+_SIGN = re.compile(r"\s*([<>]=?|[=!]?=)\s*(\S.*)")
 
 
 @cache
@@ -59,8 +68,12 @@ def comparator(judged: Judged = "anything", *, words: tuple[str, ...] = ()) -> S
     value = _value(judged, words)
     scalar = {"type": ["string", "number", "boolean", "null"]} if judged == "anything" and not words else value.schema
 
+    what = "a value" if judged == "anything" and not words else _found(judged, words)
+
     def read(node: Node, place: Place) -> Comparator:
         if isinstance(node, Scalar):
+            if judged not in ("anything", "text") or words:
+                _refuse_sign(node, place, what)
             found = Comparator(tests=(("eq", value(node, place)),), at=node.at)
         elif isinstance(node, Items):
             hint = "write {eq: [...]} for an equal list, {in: [...]} for one of several"
@@ -73,7 +86,6 @@ def comparator(judged: Judged = "anything", *, words: tuple[str, ...] = ()) -> S
             raise RefusedError
         return found
 
-    what = "a value" if judged == "anything" and not words else _found(judged, words)
     return Shape(
         read,
         f"{what}, or a mapping of comparators",
@@ -81,6 +93,14 @@ def comparator(judged: Judged = "anything", *, words: tuple[str, ...] = ()) -> S
         example=words[0] if words else _EXAMPLES[judged],
         runtime=value.runtime,
     )
+
+
+def _refuse_sign(node: Scalar, place: Place, what: str) -> None:
+    """Refuse `"< 200ms"`: signs are keys here. Raises RefusedError."""
+    signed = _SIGN.fullmatch(node.text)
+    if signed and isinstance(node.value, str):
+        hint = f"write {{{_MEANT[signed[1]]}: {signed[2].strip()}}}"
+        raise place.wrong(node, f"{what}, or a mapping of comparators", code="wrong-value", suggestion=hint)
 
 
 def comparators_of(judged: Judged) -> Mapping[str, Key]:
@@ -129,7 +149,8 @@ def _tests(record: Record, node: Table, place: Place, found: str) -> tuple[tuple
     for entry in node.entries:
         inside = place.key(entry.key)
         if entry.key not in COMPARISONS:
-            close = nearest(entry.key, record.keys)
+            meant = _MEANT.get(entry.key, "")
+            close = meant if meant in record.keys else nearest(entry.key, record.keys)
             message = f"{shown(entry.key)} in {place.path} is not a comparator"
             hint = f"did you mean {close}?" if close else ""
             place.log.report("unknown-comparator", entry.at, message, expected=one_of(record.keys), suggestion=hint)
@@ -205,7 +226,9 @@ def _scalar_of(judged: Judged) -> Callable[[Node, Place], Operand]:
                 raise place.wrong(node, _WORDS[judged], code="wrong-value") from None
         fits: tuple[type, ...] = {"text": (str,), "count": (int,)}.get(judged, (int, float))
         if not isinstance(value, fits) or isinstance(value, bool):
-            raise place.wrong(node, _WORDS[judged])
+            percent = isinstance(value, str) and judged == "number" and re.fullmatch(_PERCENT, value)
+            hint = f"{value} are {float(str(value).rstrip('% ')) / 100:g}" if percent else ""
+            raise place.wrong(node, _WORDS[judged], suggestion=hint)
         return value
 
     return read
@@ -252,7 +275,8 @@ def _pair(bound: Shape[Any]) -> Shape[Any]:
 def _list(value: Shape[Any]) -> Shape[Any]:
     def read(node: Node, place: Place) -> Operand:
         if not isinstance(node, Items) or not node.items:
-            raise place.wrong(node, "a list that is not empty")
+            code = "empty-list" if isinstance(node, Items) else "wrong-type"
+            raise place.wrong(node, "a list that is not empty", code=code)
         return tuple(value(item, place.item(index)) for index, item in enumerate(node.items))
 
     schema = {"type": "array", "items": value, "minItems": 1}
@@ -284,7 +308,7 @@ def _approx(judged: Judged, middle: Shape[Any], at: str) -> Shape[Any]:
         if isinstance(written, Scalar) and isinstance(written.value, str) and re.fullmatch(_PERCENT, written.text):
             return MappingProxyType({"value": value, "tolerance": written.text})
         if isinstance(value, str):
-            value = _as_duration(fields["value"], place.key("value"))
+            value = _as_duration(fields["value"], place.key("value"), "a number or a duration such as 100ms")
         return MappingProxyType({"value": value, "tolerance": _tolerance(value, written, inside)})
 
     return Shape(read, "{value, tolerance}", record, example=f'{{value: {_ONE[judged]}, tolerance: "20%"}}')
@@ -293,7 +317,7 @@ def _approx(judged: Judged, middle: Shape[Any], at: str) -> Shape[Any]:
 def _tolerance(value: Operand, node: Node, place: Place) -> Operand:
     """Read a tolerance of the same kind as `value`, not below 0."""
     if isinstance(value, Duration):
-        return _as_duration(node, place)
+        return _as_duration(node, place, 'a duration such as 20ms, or a percentage such as "20%"')
     if isinstance(value, (Size, Rate)):
         kind: Judged = "size" if isinstance(value, Size) else "rate"
         return _scalar_of(kind)(node, place)
@@ -305,11 +329,11 @@ def _tolerance(value: Operand, node: Node, place: Place) -> Operand:
     return number
 
 
-def _as_duration(node: Node, place: Place) -> Duration:
+def _as_duration(node: Node, place: Place, words: str) -> Duration:
     try:
         return parse_duration(node.text if isinstance(node, Scalar) else "")
     except ValueError:
-        raise place.wrong(node, 'a number, a duration such as 20ms, or a percentage such as "20%"') from None
+        raise place.wrong(node, words) from None
 
 
 def _type(node: Node, place: Place) -> str:

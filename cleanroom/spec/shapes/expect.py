@@ -13,6 +13,7 @@ from cleanroom.spec.expect import (
     Pattern,
     StatusExpectation,
 )
+from cleanroom.spec.problem import nearest
 from cleanroom.spec.shapes.comparison import comparator
 from cleanroom.spec.shapes.expect_graph import graph
 from cleanroom.spec.shapes.expect_resilience import RESILIENCE_KEYS
@@ -37,7 +38,10 @@ _counted = table(_count, at_least=1)
 
 
 def _kind(key: str) -> str:
-    return "" if key in KINDS else f"is not a kind of span ({', '.join(KINDS)})"
+    if key in KINDS:
+        return ""
+    close = nearest(key, KINDS)
+    return f"is not a kind of span ({', '.join(KINDS)})" + (f": did you mean {close}?" if close else "")
 
 
 _COUNTS = Record(

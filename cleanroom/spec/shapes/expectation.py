@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cleanroom.spec.shapes.record import Fields
 
 T = TypeVar("T")
+_AS_PAIR = "a list of one pair is [[first, second]]"
 IDENTITY = frozenset({"id", "description", "level"})
 fault_reference = fixed_text
 """The id of a fault."""
@@ -77,7 +78,7 @@ def _two(node: Node, place: Place) -> tuple[Pattern, Pattern]:
         raise place.wrong(node, "a pair [first, second]")
     found = items(pattern)(node, place)
     if len(node.items) != 2:  # noqa: PLR2004
-        raise place.wrong(node, "a pair [first, second]", code="wrong-value")
+        raise place.wrong(node, "a pair [first, second]", code="wrong-value", suggestion=_AS_PAIR)
     if len(found) != 2:  # noqa: PLR2004 -- one of the two did not fit and has been reported
         raise RefusedError
     return found[0], found[1]
@@ -94,12 +95,13 @@ _PAIR = Record(
     doc="A pair of patterns with what else an expectation takes; `[first, second]` alone will do.",
     keys={"pair": Key(_TWO, "The two patterns."), **identity(later=True)},
     required=("pair",),
+    advice={"*": "write [first, second], or {pair: [first, second], id: …}"},
 )
 
 
 def _pair(node: Node, place: Place) -> Pair:
     if isinstance(node, Scalar):
-        raise place.wrong(node, "a pair [first, second]")
+        raise place.wrong(node, "a pair [first, second]", suggestion=_AS_PAIR)
     if isinstance(node, Items):
         first, second = _TWO(node, place)
         return Pair(first=first, second=second, identity={}, at=node.at)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from cleanroom.spec import invariant as kinds
 from cleanroom.spec.invariant import ColumnKind, SnapshotKind
 from cleanroom.spec.shapes.comparison import comparator
+from cleanroom.spec.shapes.distinct import distinct
+from cleanroom.spec.shapes.error_type import error_type
 from cleanroom.spec.shapes.expectation import identity
 from cleanroom.spec.shapes.probe import probe
 from cleanroom.spec.shapes.query import query, sql
@@ -102,7 +104,7 @@ _CLASSES = _kind(
     {
         "journal": _journal,
         "only": Key(
-            items(fixed_text), "The error types that may occur; an empty list allows none.",
+            distinct(items(error_type), "error-type"), "The error types that may occur; an empty list allows none.",
             example='[timeout, "sql:40001"]'
         ),
     },

@@ -127,7 +127,8 @@ def test_what_fits_together_is_let_through(source):
         ("{order: [{first: cleanroom.x, then: a}]}", "impossible", 19),
         ("{overlap: [[a, cleanroom.x]]}", "impossible", 13),
         ("{rate: [{spans: {name: cleanroom.x}, window: 1s, max: 1}]}", "impossible", 25),
-        ("{status: {by_name: {cleanroom.x: ok}}}", "impossible", 35),
+        ("{status: {by_name: {cleanroom.x: ok}}}", "impossible", 22),
+        ("{counts: {by_name: {cleanroom.x: 0}}}", "impossible", 22),
     ],
 )
 def test_references_to_nothing_are_told_where_they_stand(source, code, column):

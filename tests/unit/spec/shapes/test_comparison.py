@@ -87,7 +87,7 @@ def test_every_comparator_is_read_somewhere():
         ("number", "{any: 1}", "impossible", 8),
         ("number", "{between: [2, 1]}", "impossible", 2),
         ("number", "{between: [1]}", "wrong-type", 12),
-        ("number", "{in: []}", "wrong-type", 7),
+        ("number", "{in: []}", "empty-list", 7),
         ("number", "{approx: {value: 1, tolerance: soon}}", "wrong-type", 33),
         ("number", "{approx: {value: 1, tolerance: -1}}", "wrong-value", 33),
         ("number", "{approx: {value: 1}}", "missing-key", 11),
@@ -229,3 +229,29 @@ def test_a_count_is_refused_exactly_when_no_number_satisfies_it(tests):
 
 def test_a_mapping_of_operands_cannot_be_changed():
     assert isinstance(accepted(comparator(), "{eq: {a: 1}}").tests[0][1], MappingProxyType)
+
+
+@pytest.mark.parametrize(
+    ("judged", "source", "suggestion"),
+    [
+        ("count", '{">=": 1}', "did you mean gte?"),
+        ("anything", "{equals: 1}", "did you mean eq?"),
+        ("anything", "{regex: ^a}", "did you mean matches?"),
+        ("count", "{min: 1}", "did you mean gte?"),
+        ("count", '">= 1"', "write {gte: 1}"),
+        ("duration", '"< 200ms"', "write {lt: 200ms}"),
+        ("number", '{gte: "99.9%"}', "99.9% are 0.999"),
+    ],
+)
+def test_what_people_write_instead_of_a_comparator_is_told_as_one(judged, source, suggestion):
+    (problem,) = read(comparator(judged), source).problems
+    assert problem.suggestion == suggestion
+
+
+def test_a_comparator_that_judges_nothing_here_is_not_proposed():
+    (problem,) = read(comparator("count"), "{regex: ^1}").problems
+    assert "matches" not in problem.suggestion
+
+
+def test_a_sign_may_begin_text_that_an_attribute_equals():
+    assert accepted(comparator(), '"< 5"').tests == (("eq", "< 5"),)
