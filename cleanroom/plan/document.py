@@ -28,6 +28,7 @@ def plan_json(plan: Plan) -> Json:
     return {
         "schema": PLAN_SCHEMA,
         "suite": suite.name,
+        "description": suite.description,
         "file": suite.file,
         "instance": plain(suite.instance),
         "seed": str(plan.seed),
@@ -44,6 +45,7 @@ def plan_json(plan: Plan) -> Json:
         "scenarios": [
             {
                 "scenario": scenario.scenario,
+                "description": suite.scenarios[index].description,
                 "timeout": plain(suite.scenarios[index].timeout),
                 "steps": [_step_json(step) for step in suite.scenarios[index].steps],
                 "events": [_event_json(event) for event in scenario.events],
@@ -121,6 +123,12 @@ def _checks_json(block: Expect | None) -> Json:
     if block is None:
         return []
     return [
-        {"rule": rule, "what": what, "id": own.id if own else "", "level": own.level if own else "error"}
+        {
+            "rule": rule,
+            "what": what,
+            "id": own.id if own else "",
+            "description": own.description if own else "",
+            "level": own.level if own else "error",
+        }
         for rule, what, own in checks(block, "expect")
     ]

@@ -14,7 +14,7 @@ from cleanroom.plan.words import moment_text
 from cleanroom.quantity import Duration, Rate, Size
 from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.determinism import Determinism
-from cleanroom.spec.expect import CountExpectation, Expect
+from cleanroom.spec.expect import CountExpectation, Expect, Pattern, SpanExpectation
 from cleanroom.spec.fault import AtManual, AtStep, Repeat
 from cleanroom.spec.service import Build, Limits, Service
 from cleanroom.spec.source import Position, Problem
@@ -78,6 +78,16 @@ def test_the_json_is_complete():
     assert {event["drawn"] for event in events} == {True, False}
 
 
+def test_the_json_tells_what_everything_is_for():
+    expect = Expect(spans=(SpanExpectation(name=Pattern("x"), id="stored", description="an order is kept"),))
+    one = replace(scenario("s"), description="it is placed", expect=expect)
+    document = plan_json(build_plan(suite(one, description="orders survive", expect=expect)))
+    assert document["description"] == "orders survive"
+    assert document["scenarios"][0]["description"] == "it is placed"
+    for block in (document, document["scenarios"][0]):
+        assert [(row["id"], row["description"]) for row in block["expectations"]] == [("stored", "an order is kept")]
+
+
 def test_hostile_names_cannot_reach_a_terminal():
     hostile = replace(SUITE, name="x\x1b[31m\n::error::y", scenarios=(scenario("a\rb\n::warning::c"),))
     text = plan_text(build_plan(hostile))
@@ -136,7 +146,13 @@ def test_the_json_says_the_same():
     assert document["services"][1]["environment"] == {"PASSWORD": "***", "MODE": "a b"}
     assert document["services"][1]["build"]["context"] == "db"
     assert document["expectations"] == [
-        {"rule": "expect.counts[0]", "what": "{what: errors, comparator: 0}", "id": "none", "level": "error"}
+        {
+            "rule": "expect.counts[0]",
+            "what": "{what: errors, comparator: 0}",
+            "id": "none",
+            "description": "",
+            "level": "error",
+        }
     ]
     assert document["unavailable"] == [{"at": "x.yaml:3:4", "code": "not-available", "message": "no replicas yet"}]
     assert [step["name"] for step in document["scenarios"][0]["steps"]] == ["place"]

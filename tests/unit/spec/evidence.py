@@ -1,0 +1,255 @@
+"""Who carries out each key of the language that `run` does not refuse: a function, and what it reads of the model.
+
+A key stands here under the place of its record as `module:function expression`, where the module is below `cleanroom`
+and the function reads that attribute. The test holds this table against the records on one side and the source on the
+other: a key that becomes available needs a reader before it can have a row.
+"""
+
+from __future__ import annotations
+
+_ACTION = "run/scenario:Play._act step.action"
+_SERVICE = "engine/service:container_spec"
+_LIMITS = "engine/service:container_spec limits"
+_HTTP = "run/steps/http:run_http action"
+_EXEC = "run/steps/execute:run_exec action"
+_STEP_EXPECT = "run/step:_breaches expect"
+_CONDITIONS = "validate/conditions:conditions expectation"
+_SELECTORS = "validate/select:selectors expectation"
+_READY = "engine/ready:_Waiting.until probe.question"
+_FAULT = {
+    "id": "run/chaos:Occurrence.inject fault.id",
+    "fault": "faults/ladder:open_fault event.fault.kind",
+    "target": "plan/timeline:_Drawing._targets fault.target",
+    "at": "plan/timeline:_moment fault.moment",
+    "probability": "plan/timeline:_Drawing._event fault.probability",
+    "repeat": "plan/timeline:_Drawing.plan fault.repeat",
+    "verify": "validate/occurrence:Occurrence.unproven self.event.fault.verify",
+    "verify_reason": "validate/faults:_judge_one fault.verify_reason",
+    "allow_inconclusive": "validate/faults:_judge_one fault.allow_inconclusive",
+    "for": "run/chaos:Chaos._start occurrence.event.fault.duration",
+    "until": "run/chaos:Chaos.before_step occurrence.event.fault.until_step",
+}
+_COUNTS = "validate/counts:figure wanted.what"
+_EXPECT = {
+    "spans": "validate/scenario:judge_expect expect.spans",
+    "graph": "validate/scenario:judge_expect expect.edges",
+    "counts": "validate/scenario:judge_expect expect.counts",
+    "status": "validate/scenario:judge_expect expect.status",
+    "hermeticity": "validate/scenario:judge_expect expect.hermeticity",
+}
+READERS = {
+    "": {
+        "environment": "run/iteration:Iteration._scenarios self._plan.suite.environment",
+        "services": "run/environment:Environment.open suite.services",
+        "otel": "run/scenario:Play.settle self._stage.plan.suite.otel",
+        "scenarios": "run/iteration:Iteration._scenarios self._plan.suite.scenarios",
+        "expect": "validate/judge:judge_iteration plan.suite.expect",
+        "determinism": "validate/judge:conclude_suite plan.suite.determinism",
+    },
+    "meta": {
+        "name": "run/environment:Environment.__init__ plan.suite.name",
+        "description": "plan/document:plan_json suite.description",
+        "tags": "pipeline/suites:_tagged suite.tags",
+    },
+    "services.<name>": {
+        "image": "engine/images:image_key service.image",
+        "build": "engine/images:image_key service.build",
+        "command": f"{_SERVICE} service.command",
+        "entrypoint": f"{_SERVICE} service.entrypoint",
+        "environment": f"{_SERVICE} service.environment",
+        "user": f"{_SERVICE} service.user",
+        "working_dir": f"{_SERVICE} service.working_dir",
+        "hostname": f"{_SERVICE} service.hostname",
+        "stop_signal": f"{_SERVICE} service.stop_signal",
+        "stop_grace": "engine/service:_stop service.stop_grace",
+        "init": f"{_SERVICE} service.init",
+        "depends_on": "plan/build:start_waves service.depends_on",
+        "ready": "engine/ready:await_ready check.service.ready",
+        "ready_timeout": "engine/ready:await_ready check.service.ready_timeout",
+        "tmpfs": f"{_SERVICE} service.tmpfs",
+        "files": f"{_SERVICE} service.files",
+        "limits": f"{_SERVICE} service.limits",
+        "restart": f"{_SERVICE} service.restart",
+        "labels": f"{_SERVICE} service.labels",
+        "telemetry": "telemetry/variables:telemetry_variables service.telemetry",
+    },
+    "services.<name>.build": {
+        "context": "engine/build:run_build spec.context",
+        "dockerfile": "engine/build:run_build spec.dockerfile",
+        "args": "engine/build:run_build spec.args",
+        "target": "engine/build:run_build spec.target",
+    },
+    "services.<name>.ready[]": dict.fromkeys(("tcp", "http", "log", "exec", "exit"), _READY)
+    | {"exit": "engine/ready:_Waiting._until_exit probe.code"},
+    "services.<name>.ready[].tcp": {"port": "engine/ready:_Waiting._try question.port"},
+    "services.<name>.ready[].http": {
+        "port": "engine/ready:_http request.port",
+        "path": "engine/ready:_http request.path",
+        "status": "engine/ready:_http probe.status",
+    },
+    "services.<name>.ready[].log": {"matches": "engine/ready:_Waiting._until_log probe.matches"},
+    "services.<name>.ready[].exec": {"command": "engine/ready:_Waiting._exec probe.command"},
+    "services.<name>.limits": {name: f"{_LIMITS}.{name}" for name in ("cpus", "memory", "swap", "pids", "nofile")},
+    "services.<name>.restart": {
+        "policy": f"{_SERVICE} service.restart.policy",
+        "max": f"{_SERVICE} service.restart.max",
+    },
+    "services.<name>.telemetry": {
+        "inject": "telemetry/variables:telemetry_variables service.telemetry.inject",
+        "protocol": "telemetry/variables:_exporter service.telemetry.protocol",
+        "service_name": "telemetry/variables:_exporter service.telemetry.service_name",
+    },
+    "otel": {
+        "collector": "pipeline/worker:Worker._telemetry s.otel.collector",
+        "resource": "run/environment:Environment._place suite.otel.resource",
+        "settle": "run/scenario:Play.settle self._stage.plan.suite.otel.settle",
+    },
+    "otel.settle": {
+        "timeout": "run/scenario:Play.settle settle.timeout",
+        "quiet": "run/scenario:Play.settle settle.quiet",
+    },
+    "scenarios[]": {
+        "name": "plan/timeline:_Drawing._event self.scenario.name",
+        "description": "plan/document:plan_json suite.scenarios[index].description",
+        "tags": "pipeline/suites:_tagged s.tags",
+        "timeout": "run/scenario:Play.__init__ scenario.timeout",
+        "steps": "run/scenario:Play.run self._scenario.steps",
+        "chaos": "plan/timeline:_Drawing.plan self.scenario.chaos",
+        "expect": "validate/scenario:judge_scenario scenario.expect",
+        "allow_inconclusive": "validate/scenario:judge_scenario scenario.allow_inconclusive",
+    },
+    "scenarios[].steps[]": {
+        **dict.fromkeys(("exec", "http"), _ACTION),
+        "sleep": "run/scenario:Play._act action.duration",
+        "inject": "run/scenario:Play._act action.fault",
+        "heal": "run/scenario:Play._act action.fault",
+        "name": "run/scenario:Play._step step.name",
+        "timeout": "run/scenario:Play._act step.timeout",
+        "grace": "run/scenario:Play._act step.grace",
+        "expect": "run/step:record_of step.expect",
+        "allow": "run/step:_unexpected_error step.allow",
+        "optional": "run/scenario:Play.run step.optional",
+        "continue_on_failure": "run/scenario:Play.run step.continue_on_failure",
+    },
+    "scenarios[].steps[].exec": {
+        "service": "run/scenario:Play._act action.service",
+        **{name: f"{_EXEC}.{name}" for name in ("command", "user", "env", "stdin", "working_dir")},
+    },
+    "scenarios[].steps[].http": {
+        **{name: f"{_HTTP}.{name}" for name in ("service", "port", "path", "method", "headers", "query", "json")},
+        "body": "run/steps/http:_data action.body",
+        "form": "run/steps/http:_data action.form",
+        "follow": f"{_HTTP}.follow",
+    },
+    "scenarios[].steps[].expect": {
+        name: f"{_STEP_EXPECT}.{name}"
+        for name in ("exit_code", "stdout", "stderr", "status", "headers", "body", "json", "error_type", "duration")
+    },
+    "the fault container.kill": {
+        **_FAULT,
+        "backend": "faults/container:open_kill event.fault.backend",
+        "signal": "faults/container:Kill.__init__ event.parameters",
+        "revive": "faults/container:strategies_of event.parameters",
+    },
+    "the fault network.latency": {
+        **_FAULT,
+        "between": "faults/network:Latency._shape fault.between",
+        "direction": "faults/network:Latency._shape fault.direction",
+        "ports": "faults/network:Latency._shape fault.ports",
+        "protocol": "faults/network:Latency._shape fault.protocol",
+        "backend": "faults/network:Latency.__init__ event.fault.backend",
+        **dict.fromkeys(("delay", "jitter", "distribution", "correlation"), "faults/network:delay_of event.parameters"),
+    },
+    "scenarios[].chaos[].target": {
+        "name": "plan/timeline:_Drawing._struck target.service",
+        "any_of": "plan/timeline:_Drawing._struck target.any_of",
+        "count": "plan/timeline:_Drawing._struck target.count",
+        "all": "plan/timeline:_Drawing._struck target.all",
+        "of": "plan/timeline:_Drawing._struck target.of",
+    },
+    "scenarios[].chaos[].at": {
+        "before_step": "run/chaos:Chaos._strike planned.step",
+        "after_step": "run/chaos:Chaos._strike planned.step",
+        "during_step": "run/chaos:Chaos.before_step moment.step",
+        "offset": "run/chaos:Chaos.before_step moment.offset",
+    },
+    "scenarios[].chaos[].repeat": {
+        "every": "plan/timeline:_moment fault.repeat.every",
+        "times": "plan/timeline:_Drawing.plan fault.repeat.times",
+    },
+    "scenarios[].chaos[].until": {"step": "run/chaos:Chaos.before_step occurrence.event.fault.until_step"},
+    "a reason": {"reason": "validate/faults:_judge_one fault.allow_inconclusive"},
+    "scenarios[].expect": {**_EXPECT, "outcome": "validate/scenario:judge_expect expect.outcome"},
+    "expect": _EXPECT,
+    "expect.outcome": {"outcome": "validate/scenario:judge_scenario scenario.expect.outcome.outcome"},
+    "expect.spans[]": {
+        **{name: f"{_SELECTORS}.{name}" for name in ("name", "service", "kind", "scope", "where")},
+        **{name: f"validate/select:select expectation.{name}" for name in ("during", "before", "after")},
+        **{name: f"{_CONDITIONS}.{name}" for name in ("attributes", "resource", "events", "links", "status")},
+        "duration": f"{_CONDITIONS}.duration",
+        "count": "validate/spans:_count expectation.count",
+        "parent": "validate/conditions:_lineage expectation.parent",
+        "ancestor": "validate/conditions:_lineage expectation.ancestor",
+        "root": "validate/conditions:_lineage expectation.root",
+        "some": "validate/spans:_judge_one expectation.some",
+        "id": "validate/spans:_check expectation.id",
+        "description": "plan/document:_checks_json own.description",
+        "level": "validate/spans:_count expectation.level",
+    },
+    "a pattern": {"regex": "validate/select:matches pattern.regex"},
+    "expect.spans[].attributes": {
+        name: f"validate/conditions:attribute_breach wanted.{name}" for name in ("all", "any", "none")
+    },
+    "expect.spans[].events": {
+        name: f"validate/conditions:event_breach wanted.{name}" for name in ("all", "any", "none")
+    },
+    "expect.spans[].links": {"count": f"{_CONDITIONS}.links"},
+    "expect.graph": {"edges": "validate/scenario:judge_expect expect.edges"},
+    "a pair": {"pair": "validate/graph:edge_holds edge.child"},
+    "expect.counts": dict.fromkeys(("spans", "errors", "events", "by_name", "by_service", "by_kind"), _COUNTS),
+    "expect.status": {
+        "all": "validate/status:_findings wanted.name",
+        "by_name": "validate/status:_findings wanted.name",
+    },
+    "expect.hermeticity": {
+        "egress": "validate/hermeticity:judge_hermeticity wanted.egress_none",
+        "leaks": "validate/hermeticity:judge_hermeticity wanted.leaks_none",
+        "resource": "validate/hermeticity:judge_hermeticity wanted.resource",
+        "forbid_attributes": "validate/hermeticity:judge_hermeticity wanted.forbid_attributes",
+        "services": "validate/hermeticity:judge_hermeticity wanted.services_closed",
+    },
+    "determinism": {
+        "iterations": "plan/build:build_plan suite.determinism.iterations",
+        "seed": "plan/build:_seed suite.determinism.seed",
+        "identical": "validate/determinism:judge_determinism wanted.identical",
+        "parallel": "run/session:_run_suite plan.suite.determinism.parallel",
+        "normalize": "validate/fingerprint:normalise_options plan.suite.determinism.normalize",
+    },
+    "determinism.normalize": {
+        name: f"validate/fingerprint:normalise_options rules.{name}" for name in ("drop", "replace", "siblings", "keep")
+    },
+    "determinism.normalize.replace[]": {
+        "pattern": "validate/fingerprint:normalise_options r.pattern",
+        "with": "validate/fingerprint:normalise_options r.replacement",
+    },
+}
+WITHOUT_READER = {
+    ("", "cleanroom"): "there is one version of the language, and the shape takes no other",
+    ("", "vars"): "consumed by the templates",
+    ("", "matrix"): "consumed by the templates: it makes suites of the file",
+    ("", "meta"): "its keys have readers of their own",
+    ("", "limits"): "all that it can hold is refused",
+    ("", "network"): "its keys speak for themselves",
+    ("", "cleanup"): "all that it can hold is refused",
+    ("", "report"): "all that it can hold is refused",
+    ("", "compose"): "consumed by the loader, which makes services of it",
+    ("compose", "file"): "consumed by the loader",
+    ("compose", "services"): "consumed by the loader",
+    ("compose", "profiles"): "consumed by the loader",
+    ("compose", "ignore"): "consumed by the loader",
+    ("network", "egress"): "`none` is what every run does and proves; anything else is refused",
+    ("services.<name>", "clock"): "`real` is what every run does; anything else is refused",
+    ("determinism.normalize", "durations"): "`drop` is what every digest does; anything else is refused",
+    ("expect.spans[]", "each"): "the contrary of `some`, and the shape refuses the two against each other",
+}
+"""Keys that no part of the program reads after loading, each with the reason why that is not nothing."""
