@@ -163,9 +163,9 @@ class Play:
             case SleepAction() as action:
                 return self._sleep(action.duration, step.timeout)
             case InjectAction() as action:
-                return self._chaos_step(action.fault, self._chaos.inject, "inject")
+                return self._chaos_step(action.fault, self._chaos.inject, "inject", step.timeout)
             case HealAction() as action:
-                return self._chaos_step(action.fault, self._chaos.heal, "heal")
+                return self._chaos_step(action.fault, self._chaos.heal, "heal", step.timeout)
             case _:
                 # The suite is refused before anything starts; a step must never pass because nobody carries it out.
                 return ActionResult(error_type="engine", message=f"{type_of(step)} cannot be carried out yet")
@@ -179,11 +179,16 @@ class Play:
             return ActionResult(error_type="timeout", message=f"{limit} passed before {duration}", duration_ns=slept)
         return ActionResult(duration_ns=slept)
 
-    def _chaos_step(self, fault: str, act: Callable[[str], bool], verb: str) -> ActionResult:
+    def _chaos_step(self, fault: str, act: Callable[[str], bool], verb: str, limit: Duration) -> ActionResult:
+        """Begin or end a fault. It is never cut half-way, which nobody could take back: one that is late has failed."""
         clock = self._ports.clock
         began = clock.monotonic()
         result = self._verdict_of(fault, started=act(fault), verb=verb)
-        return replace(result, duration_ns=int((clock.monotonic() - began) * 10**9))
+        took = int((clock.monotonic() - began) * 10**9)
+        if took > limit.ns and not result.error_type:
+            message = f"to {verb} fault {fault!r} took {Duration(took)}, longer than {limit}"
+            result = ActionResult(error_type="timeout", message=message)
+        return replace(result, duration_ns=took)
 
     def _verdict_of(self, fault: str, *, started: bool, verb: str) -> ActionResult:
         if started:

@@ -273,6 +273,25 @@ def test_healing_what_was_never_injected_fails_the_step(tmp_path):
     assert (step.outcome, step.error_type) == ("failed", "not_started")
 
 
+def test_a_fault_that_takes_longer_than_its_step_may_fails_the_step_and_stays_injected(tmp_path):
+    strike = Step(name="strike", action=InjectAction(fault="byhand"), timeout=Duration(10**9))
+    suite = shop(order(steps=(strike, exec_step("place")), chaos=(latency("byhand", moment=AtManual()),)))
+    world = behaving(suite)
+    opened = world.ports.open_fault
+
+    def slowly(event, context):
+        world.clock.sleep(2)
+        return opened(event, context)
+
+    ports = replace(world.ports, open_fault=slowly)
+    record = Iteration(ports, world.plan, Journal(tmp_path), world.start_trace).run(0, 0)
+    step = record.scenarios[0].steps[0]
+    assert (step.outcome, step.error_type) == ("failed", "timeout")
+    assert "longer than 1s" in step.reason
+    assert world.faults[0].story[:2] == ["inject byhand#0", "verify byhand#0"]
+    assert record.scenarios[0].faults[0].reverted
+
+
 def test_keeping_an_environment_says_how_to_get_in_and_ends_with_the_stop(tmp_path):
     world = behaving(more={"keep": True, "entrance": "docker exec -it cell"})
 
