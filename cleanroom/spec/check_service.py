@@ -46,14 +46,16 @@ def check_services(suite: Suite, document: Table, log: ProblemLog) -> None:
     _check_targets(suite, written, log)
     _check_limit(suite, document, log)
     for child in items_at(document, "contracts", "services"):
-        require(str(getattr(child, "value", "")), child.at, names, "service", log)
+        if isinstance(child, Scalar) and isinstance(child.value, str):
+            require(child.value, child.at, names, "service", log)
 
 
 def _check_dependencies(suite: Suite, written: Node | None, names: tuple[str, ...], log: ProblemLog) -> None:
     after = {service.name: service.depends_on for service in suite.services}
     for service in suite.services:
         for child in items_at(written, service.name, "depends_on"):
-            require(str(getattr(child, "value", "")), child.at, names, "service", log)
+            if isinstance(child, Scalar) and isinstance(child.value, str):
+                require(child.value, child.at, names, "service", log)
     settled: set[str] = set()
     for name in after:
         cycle = _cycle(name, after, settled)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -38,7 +38,16 @@ _WORDS: dict[str, ScalarValue] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _UNCARRIABLE = re.compile(r"[\x00\ud800-\udfff]")
-_TAGS = {"tag:yaml.org,2002:str": str, "tag:yaml.org,2002:map": dict, "tag:yaml.org,2002:seq": list}
+_STANDARD = "tag:yaml.org,2002:"
+_TAGS = {f"{_STANDARD}str": str, f"{_STANDARD}map": dict, f"{_STANDARD}seq": list}
+_ADVICE = (
+    ("'\\t'", "indent with spaces"),
+    ("cannot start any token", "quote the text"),
+    ("mapping values are not allowed", "quote text that has a colon and a space in it"),
+    ("expected <block end>", "look at the indentation here and above, and at what stands behind a closing bracket"),
+    ("expected ','", "a bracket or a quote before this place is not closed, or a comma is missing"),
+)
+"""What most often is wrong when the parser says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,14 +161,19 @@ def read_document(text: str, log: ProblemLog, place: Callable[[int, int], Positi
     except MarkedYAMLError as err:
         mark = err.problem_mark or err.context_mark
         at = place(mark.line + 1, mark.column + 1) if mark else Position(log.file, 1, 1)
-        message = " ".join(part for part in (err.context, err.problem) if part)
-        log.report("yaml-syntax", at, f"not valid YAML: {message}")
+        begin = place(err.context_mark.line + 1, err.context_mark.column + 1) if err.context_mark else at
+        context = f"{err.context} (from line {begin.line})" if err.context and begin.line != at.line else err.context
+        message = " ".join(part for part in (context, err.problem) if part)
+        suggestion = next((advice for words, advice in _ADVICE if words in message), "")
+        log.report("yaml-syntax", at, f"not valid YAML: {message}", suggestion=suggestion)
         raise UnreadableError from err
     except (YAMLError, ValueError) as err:
         log.report("yaml-syntax", Position(log.file, 1, 1), f"not valid YAML: {str(err).splitlines()[0][:200]}")
         raise UnreadableError from err
     if isinstance(node, Table):
         return node
+    if isinstance(node, Scalar) and node.broken:
+        raise UnreadableError
     if node is None or (isinstance(node, Scalar) and node.value is None):
         log.report("empty-file", Position(log.file, 1, 1), "the file is empty", expected="a suite (cleanroom: 1, …)")
     else:
@@ -186,7 +200,10 @@ class _Builder:
             if name == "DocumentStartEvent":
                 documents += 1
                 if documents > 1:
-                    self._log.report("second-document", self._at(event), "a spec file holds one document")
+                    advice = "put it into a file of its own"
+                    self._log.report(
+                        "second-document", self._at(event), "a spec file holds one document", suggestion=advice
+                    )
                     break
             elif name not in ("StreamStartEvent", "StreamEndEvent", "DocumentEndEvent", "CommentEvent"):
                 node = self._node(event, 0)
@@ -205,7 +222,8 @@ class _Builder:
         name = type(event).__name__
         if name == "AliasEvent":
             if event.anchor not in self._anchors:
-                self._log.report("unknown-alias", at, f"there is no anchor {shown(event.anchor)} before this alias")
+                message = f"there is no anchor {shown(event.anchor)} before this alias"
+                self._log.report("unknown-alias", at, message, suggestion="quote text that begins with *")
                 raise UnreadableError
             return self._anchors[event.anchor]
         self._check_tag(event, name, at)
@@ -214,7 +232,7 @@ class _Builder:
         elif name == "SequenceStartEvent":
             node = self._items(at, depth)
         else:
-            node = self._table(at, depth)
+            node = self._mapping(at, depth)
         self._limit(node.size, at)
         if event.anchor:
             self._anchors[event.anchor] = node
@@ -230,7 +248,8 @@ class _Builder:
         tag = str(event.ctag) if event.ctag else ""
         fits = {"ScalarEvent": str, "SequenceStartEvent": list}.get(name, dict)
         if tag and tag != "!" and _TAGS.get(tag) is not fits:
-            self._log.report("custom-tag", at, f"the tag {shown(tag)} is not allowed", expected="plain YAML values")
+            written = shown(tag.replace(_STANDARD, "!!"))
+            self._log.report("custom-tag", at, f"the tag {written} is not allowed", expected="plain YAML values")
 
     def _scalar(self, event: Any, at: Position) -> Scalar:  # noqa: ANN401
         text = str(event.value)
@@ -240,7 +259,9 @@ class _Builder:
             return Scalar(value="", text="", at=at, quoted=True, broken=True)
         if event.style or event.ctag:
             return Scalar(value=text, text=text, at=at, block=event.style == "|", quoted=True)
-        return Scalar(value=self._resolve(text, at), text=text, at=at)
+        before = len(self._log.found)
+        value = self._resolve(text, at)
+        return Scalar(value=value, text=text, at=at, broken=len(self._log.found) > before)
 
     def _resolve(self, text: str, at: Position) -> ScalarValue:
         if text in _WORDS:
@@ -270,10 +291,12 @@ class _Builder:
             self._limit(size, at)
         return Items(items=tuple(items), at=at, size=size)
 
-    def _table(self, at: Position, depth: int) -> Table:
+    def _mapping(self, at: Position, depth: int) -> Node:
+        """Return a mapping; a broken scalar for what is a template without quotes, `{{ x }}`, to YAML a mapping."""
         entries: dict[str, Entry] = {}
         merged: list[Entry] = []
         size = 1
+        broken = False
         for event in self._events:
             if type(event).__name__ == "MappingEndEvent":
                 break
@@ -281,17 +304,25 @@ class _Builder:
             value = self._node(next(self._events), depth + 1)
             size += value.size + 1
             self._limit(size, at)
+            if isinstance(value, Scalar) and value.value is None and not value.text:
+                value = replace(value, at=key.at)  # the parser has it where the next token begins
             if isinstance(key, Scalar) and key.value == "<<" and not key.quoted:
                 merged += self._merge(value)
             else:
+                broken = broken or isinstance(key, Table) or (isinstance(key, Scalar) and key.broken)
                 self._add(entries, key, value)
+        if broken and not merged and not entries:
+            return Scalar(value="", text="", at=at, quoted=True, broken=True, size=size)
         for entry in merged:
             entries.setdefault(entry.key, entry)
         return Table(entries=tuple(entries.values()), at=at, size=size)
 
     def _add(self, entries: dict[str, Entry], key: Node, value: Node) -> None:
+        if isinstance(key, Scalar) and key.broken:
+            return
         if not isinstance(key, Scalar) or not isinstance(key.value, str):
-            suggestion = "quote the key" if isinstance(key, Scalar) else 'quote a template: "{{ … }}"'
+            template = 'quote a template: "{{ … }}"' if isinstance(key, Table) else ""
+            suggestion = "quote the key" if isinstance(key, Scalar) else template
             self._log.report("non-text-key", key.at, "a key must be text", got=kind(key), suggestion=suggestion)
         elif key.value in entries:
             first = entries[key.value].at
@@ -306,7 +337,7 @@ class _Builder:
         for source in sources:
             if isinstance(source, Table):
                 entries += source.entries
-            else:
+            elif not isinstance(source, Scalar) or not source.broken:
                 got = kind(source)
                 self._log.report("wrong-type", source.at, "<< merges mappings only", expected="a mapping", got=got)
         return entries

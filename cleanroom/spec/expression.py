@@ -193,6 +193,10 @@ def _plain(value: object) -> object:
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
         return {_text(key) if isinstance(key, str) else text_of(key): _plain(item) for key, item in value.items()}
+    from jinja2 import Undefined  # noqa: PLC0415 -- on the way to an error only
+
+    if isinstance(value, Undefined):
+        value._fail_with_undefined_error()  # noqa: SLF001 -- the only place that words a missing name
     raise ExpressionError("the result is neither text, number, boolean, null, list nor mapping")
 
 
@@ -264,10 +268,13 @@ def _tree(text: str) -> nodes.Node:
 
     if len(text) > LONGEST_EXPRESSION:
         raise ExpressionError(f"the expression is longer than {LONGEST_EXPRESSION} characters")
+    if not text.strip():
+        raise ExpressionError("the expression is empty")
     try:
         return parse_expression(text)
     except TemplateError as err:
-        raise ExpressionError(f"not an expression: {wording(err)}") from err
+        words = wording(err).replace("end of template", "end of the expression")
+        raise ExpressionError(f"not an expression: {words}") from err
     except (MemoryError, RecursionError, ValueError) as err:
         raise ExpressionError("the expression is too complex") from err
 

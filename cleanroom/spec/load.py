@@ -157,15 +157,26 @@ def _suite(instance: Instance, root: Path, directory: Path) -> Suite | None:
 
     log = instance.log
     document = instance.document
+    incomplete = False
+    reported: frozenset[tuple[str, Position, str]] = frozenset()
     try:
         if document.get("compose") is not None:
             from cleanroom.spec.compose.load import merge_compose  # noqa: PLC0415 -- few specs have one
 
-            document = merge_compose(document, root, directory, log)
-        suite = read_suite(document, Place(log, "", belongs()))
-        suite = check(suite, document, log, root, directory)
+            before = len(log.found)
+            merged = merge_compose(document, root, directory, log)
+            incomplete = merged is document or len(log.found) > before
+            document = merged
+        reported = frozenset(log.found)
+        read = read_suite(document, Place(log, "", belongs()))
+        suite: Suite | None = check(read, document, log, root, directory)
     except (UnreadableError, RefusedError):
-        return None  # reported where it was found
+        suite = None  # reported where it was found
+    if incomplete:
+        # A service that the spec speaks of may be one of those that could not be taken.
+        log.forget("unknown-service", reported)
+    if suite is None:
+        return None
     name = f"{suite.name} ({instance.label})" if instance.combination else suite.name
     return replace(suite, name=name, instance=instance.combination, unavailable=log.unavailable())
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cleanroom.spec.source import Position, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
 MOST_PROBLEMS = 200
 EXCERPT_WIDTH = 160
@@ -57,6 +57,11 @@ class ProblemLog:
         )  # fmt: skip
         if len(self.deferred) < MOST_PROBLEMS:
             self.deferred.setdefault((at, message), problem)
+
+    def forget(self, code: str, kept: Container[tuple[str, Position, str]]) -> None:
+        """Take back the problems with a code that follow from another one; `kept` are those that stay."""
+        for key in [key for key in self.found if key[0] == code and key not in kept]:
+            del self.found[key]
 
     def unavailable(self) -> tuple[Problem, ...]:
         """Return what `run` cannot carry out yet, in order of position."""

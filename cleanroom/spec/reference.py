@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cleanroom.spec.document import Items, Scalar, Table
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import nearest, one_of
+from cleanroom.spec.runtime_text import RuntimeText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,8 +42,11 @@ def items_at(node: Node | None, *path: str | int) -> tuple[Node, ...]:
 
 
 def require(name: str, at: Position, known: Sequence[str], what: str, log: ProblemLog) -> bool:
-    """Whether `name` is known; reports `unknown-<what>` with the nearest name when it is not."""
-    if name in known:
+    """Whether `name` is known; reports `unknown-<what>` with the nearest name when it is not.
+
+    Of a template that waits for the run nothing is said: its place has refused it already.
+    """
+    if name in known or isinstance(name, RuntimeText):
         return True
     close = nearest(name, known)
     expected = one_of(known) if known else f"no {what} is declared"

@@ -83,6 +83,7 @@ class _Renderer:
         self._nodes = 0
         self._variables: dict[str, object] = {}
         self._failed: set[str] = set()
+        self._unsettled: dict[str, str] = {}
         self._known = names.known(self._variables)
         # An anchor's node is rendered once, however many aliases it has; the nodes are kept, so ids stay their own.
         self._done: dict[int, tuple[Node, Node]] = {}
@@ -92,8 +93,11 @@ class _Renderer:
         self._variables.update(self._names.given())
         declared = document.get("vars")
         if isinstance(declared, Table):
+            unsettled = dict.fromkeys((entry.key for entry in declared.entries), "later")
+            self._unsettled = unsettled
             for entry in declared.entries:
                 self._declare(entry)
+                unsettled[entry.key] = "null"
         determinism = document.get("determinism")
         if self._names.seed is None and isinstance(determinism, Table):
             seed = determinism.get("seed")
@@ -115,7 +119,7 @@ class _Renderer:
         if late is not None:
             message = f"the variable {shown(entry.key)} must be known before the run"
             self.log.report("known-too-late", late.at, message, got=shown(late.value))
-        if late is not None or (isinstance(rendered, Scalar) and rendered.broken):
+        if late is not None or any(part.broken for part in _scalars(rendered)):
             # Reported where it stands; those who use the variable need not hear of it again.
             self._failed.add(entry.key)
             return
@@ -256,15 +260,15 @@ class _Renderer:
                 f"env and file are read before the run, {', '.join(sorted(late))} is known during it: "
                 "give what they return a name in vars"
             )
-        for name, key in members_in(expression):
-            if report_member(name, key, self._known, at, self.log, whole=False):
+        for member in members_in(expression):
+            if report_member(member, self._known, at, self.log, unsettled=self._unsettled):
                 return _BROKEN
         bindings = {name: dict(self._variables) if name == "vars" else self._known[name] for name in sorted(fixed)}
         return Expression(expression.strip(), frozenset(late), bindings)
 
     def _missing(self, expression: str, err: ExpressionError, at: Position) -> None:
-        for name, key in members_in(expression):
-            if report_member(name, key, self._known, at, self.log, whole=False):
+        for member in members_in(expression):
+            if report_member(member, self._known, at, self.log, unsettled=self._unsettled):
                 return
         self.log.report("unknown-variable", at, f"{shown(expression.strip())}: {err}")
 
@@ -323,12 +327,15 @@ def _end(text: str, start: int) -> int:
 
 
 def _runtime_scalars(node: Node) -> Iterator[Scalar]:
+    return (part for part in _scalars(node) if isinstance(part.value, RuntimeText))
+
+
+def _scalars(node: Node) -> Iterator[Scalar]:
     pending = [node]
     while pending:
         part = pending.pop()
         if isinstance(part, Scalar):
-            if isinstance(part.value, RuntimeText):
-                yield part
+            yield part
         else:
             pending += part.items if isinstance(part, Items) else [entry.value for entry in part.entries]
 

@@ -43,6 +43,9 @@ def bound(operator: str, left: object, right: object) -> None:
         if bits > LARGEST_BITS:
             raise ExpressionError("the number would be too large")
     if operator == "+" and not numbers:
+        alike = any(isinstance(left, kinds) and isinstance(right, kinds) for kinds in (str, (list, tuple)))
+        if not alike and not isinstance(left, Undefined) and not isinstance(right, Undefined):
+            raise ExpressionError("+ takes two numbers, two texts or two lists; ~ joins values of any kind as text")
         size = 0
         for side in (left, right):
             weigh(side)

@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 
 DEFAULT_SEED = 42
 VARIABLE_PREFIX = "CLEANROOM_VAR_"
+_UNSETTLED = {
+    "null": ("the variable {} has no value", "give it with --var {0}=VALUE or CLEANROOM_VAR_{0}, or use default()"),
+    "later": ("the variable {} has no value yet", "variables are settled in order, so that {} has to stand before"),
+}
 PURE_FUNCTIONS = ("sha256", "range", "to_json")
 """Functions that need nothing but their arguments: they may stand beside run-time names."""
 _NO_VALUES: Mapping[str, object] = MappingProxyType({})
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +111,16 @@ def pure_functions() -> dict[str, object]:
 
 def function(call: Callable[..., object]) -> Callable[..., object]:
     """Return `call` as templates may call it."""
+    import inspect  # noqa: PLC0415 -- only specs with templates need it
+
+    signature = inspect.signature(call)
+    name = call.__name__.removeprefix("_")
 
     def callable_by_templates(*arguments: object, **named: object) -> object:
+        try:
+            signature.bind(*arguments, **named)
+        except TypeError as err:
+            raise ExpressionError(f"{name}({', '.join(signature.parameters)}) cannot be called so: {err}") from err
         return call(*arguments, **named)
 
     callable_by_templates.cleanroom_function = True  # type: ignore[attr-defined]  # the sandbox calls nothing else
@@ -122,8 +135,8 @@ def report_unknown(name: str, known: Mapping[str, object], at: Position, log: Pr
     suggestion = f"did you mean {close}?" if close else ""
     message = f"there is no name {shown(name)} in templates"
     if name == "matrix":
-        message = "there is no matrix in this spec"
-        suggestion = ""
+        message = "there is no matrix that is known here"
+        suggestion = "declare one, outside of which its names are known: matrix: {name: [values]}"
     if whole and name in (*RUNTIME_NAMES, "matrix"):
         message = f"the name {name} is not known while the whole file is rendered"
         suggestion = f"put it in {{% raw %}}{{{{ {name} … }}}}{{% endraw %}}: what is raw is evaluated afterwards"
@@ -131,22 +144,35 @@ def report_unknown(name: str, known: Mapping[str, object], at: Position, log: Pr
 
 
 def report_member(
-    name: str, key: str, known: Mapping[str, object], at: Position, log: ProblemLog, *, whole: bool
+    member: tuple[str, str],
+    known: Mapping[str, object],
+    at: Position,
+    log: ProblemLog,
+    *,
+    whole: bool = False,
+    unsettled: Mapping[str, str] = _NONE,
 ) -> bool:
     """Report that `vars` or `matrix` has no such key; False when it has, or it is another name.
 
-    `whole`: in a template of a whole file.
+    `whole`: in a template of a whole file. `unsettled` are declared variables without a value, and whether that comes
+    "later" or is left to the environment ("null").
     """
+    name, key = member
     values = known.get(name)
     if name not in ("vars", "matrix") or not isinstance(values, Mapping) or key in values:
         return False
+    if name == "vars" and key in unsettled:
+        message, advice = _UNSETTLED[unsettled[key]]
+        log.report("unknown-variable", at, message.format(key), suggestion=advice.format(key))
+        return True
     what = "variable" if name == "vars" else "axis of the matrix called"
     close = nearest(key, values)
     advice = "declare it in vars, or give it with --var NAME=VALUE" if name == "vars" else ""
     if whole and name == "vars":
         advice = "give it with --var NAME=VALUE: the spec's own vars are known afterwards only, in {% raw %}"
     suggestion = f"did you mean {name}.{close}?" if close else advice
-    log.report("unknown-variable", at, f"there is no {what} {key}", suggestion=suggestion)
+    expected = ", ".join(sorted(values)) if name == "matrix" else ""
+    log.report("unknown-variable", at, f"there is no {what} {key}", expected=expected, suggestion=suggestion)
     return True
 
 
@@ -155,6 +181,8 @@ def _sha256(text: object) -> str:
 
 
 def _range(*bounds: int) -> list[int]:
+    if not 1 <= len(bounds) <= 3 or not all(isinstance(bound, int) for bound in bounds):  # noqa: PLR2004 -- as Python's
+        raise ExpressionError("range takes one to three whole numbers")
     numbers = range(*bounds)
     if len(numbers) > LARGEST_LIST:
         raise ExpressionError(f"range has more than {LARGEST_LIST} items")

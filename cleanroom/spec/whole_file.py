@@ -232,7 +232,7 @@ def _report_missing(
     `line` is that of the expression, whose parts may stand on later ones.
     """
     return any(
-        report_member(name, key, known, _at(lineno, key, log), log, whole=True)
+        report_member((name, key), known, _at(lineno, key, log), log, whole=True)
         for name, key, lineno in sorted(members_of(tree), key=lambda member: member[2])
         if lineno >= line and shown(key) in str(err)
     )

@@ -15,6 +15,7 @@ from cleanroom.spec.compose.nodes import mapping
 from cleanroom.spec.compose.project import Project, waits_for
 from cleanroom.spec.compose.service import convert
 from cleanroom.spec.compose.spot import Dropped, Ledger, Spot
+from cleanroom.spec.discover import is_inside
 from cleanroom.spec.document import Entry, Items, Node, Scalar, Table, UnreadableError
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import ProblemLog, nearest
@@ -86,6 +87,9 @@ def merge_compose(document: Table, root: Path, directory: Path, log: ProblemLog)
         profiles=tuple(_texts(node, "profiles")),
         known=names,
     )
+    if not is_inside(wanted.path, root):
+        log.report("outside", file.at, f"the Compose file {shown(file.value)} leaves the repository")
+        return document
     if not wanted.path.is_file():
         log.report("missing-path", file.at, f"there is no Compose file {shown(file.value)}")
         return document
@@ -96,6 +100,8 @@ def merge_compose(document: Table, root: Path, directory: Path, log: ProblemLog)
     if imported is None:
         return document
     _report(imported, node, log)
+    if not imported.services.entries:
+        return document  # why there is none has been reported
     for entry in imported.services.entries:
         if entry.key in names:
             message = f"the service {shown(entry.key)} stands in the spec and in {shown(file.value)}"

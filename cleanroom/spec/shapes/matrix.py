@@ -21,7 +21,12 @@ def _scalar(node: Node, place: Place) -> bool | int | float | str:
     return node.value
 
 
-_value = Shape(_scalar, "text, a number, true or false", {"type": ["string", "number", "boolean"]}, example='"17"')
+_value = Shape(
+    _scalar,
+    "text, a number, true or false",
+    {"type": ["string", "number", "boolean"], "minLength": 1},
+    example='"17"',
+)
 _values = items(_value, at_least=1)
 _combinations = items(table(_value, at_least=1), at_least=1)
 _WORDS = "a mapping from names to lists of values, with `include` and `exclude` for single combinations"
@@ -46,6 +51,7 @@ matrix = Shape(
     {
         "type": "object",
         "minProperties": 1,
+        "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"},
         "properties": dict.fromkeys(CHANGES, _combinations),
         "additionalProperties": _values,
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -156,13 +157,16 @@ class Record:
         at = node.key_at(name)
         where = f" in {place.path}" if place.path else ""
         expected = one_of(sorted(self.keys))
-        elsewhere = [path or "the top level" for path in place.belongs.get(name, ()) if path != self.place]
+        homes = [path for path in place.belongs.get(name, ()) if path != self.place]
+        homes.sort(key=lambda path: -len(commonprefix((path, self.place))))  # what is near is meant
+        elsewhere = [path or "the top level" for path in homes]
         close = nearest(name, self.keys)
         advice = self.advice.get(name) or ("" if close else self.advice.get("*", ""))
         if advice:
             place.log.report("unknown-key", at, f"there is no key {shown(name)}{where}", suggestion=advice)
         elif elsewhere:
-            suggestion = f"it belongs in {one_of(elsewhere[:3])}" + (f"; or did you mean {close}?" if close else "")
+            home = one_of(elsewhere[:3])
+            suggestion = f"did you mean {close}? {name} belongs in {home}" if close else f"it belongs in {home}"
             message = f"the key {shown(name)} does not belong in {place.path or 'the top level'}"
             place.log.report("misplaced-key", at, message, expected=expected, suggestion=suggestion)
         else:

@@ -58,9 +58,15 @@ _host = pattern_text(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", "a host name of letters, digits and hyphens",
     example="db", runtime=True,
 )  # fmt: skip
-_signal = pattern_text(
-    r"(?:SIG)?[A-Z][A-Z0-9+]{1,11}|\d{1,2}", "a signal such as SIGTERM", example="SIGINT"
+_SIGNALS = (
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
+    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
+    "PWR", "SYS", r"RTMIN(?:\+\d{1,2})?", r"RTMAX(?:-\d{1,2})?",
 )  # fmt: skip
+_signal = pattern_text(
+    rf"(?:SIG)?(?:{'|'.join(_SIGNALS)})|[1-9]|[1-5]\d|6[0-4]", "a signal such as SIGTERM, in capitals", example="SIGINT"
+)  # fmt: skip
+"""Signals by the names and numbers of the kernel: any other is found out only when the service is to end."""
 _OF_PROCESSES = (ExecAction, ExitProbe, HealthcheckProbe)
 _OF_THE_RUNNING = (ExecAction, HealthcheckProbe, HttpProbe, RedisAction, SqlAction, TcpProbe)
 _OF_A_MOCK = frozenset({
@@ -234,6 +240,15 @@ SERVICE = Record(
         "healthcheck": "write it as a readiness check: ready: [{healthcheck: true}]",
         "networks": "each environment has one isolated network of its own",
         "env": "did you mean environment?",
+        "env_file": "write the variables in environment",
+        "container_name": "containers are reached by the name of their service; hostname sets their own",
+        "privileged": "no service may reach the cell that it runs in; capabilities names what one may have",
+        "cap_add": "capabilities names all that the service has",
+        "cap_drop": "capabilities names all that the service has",
+        "expose": "services reach each other on every port",
+        "deploy": "write replicas and limits in the service itself",
+        "ulimits": "write limits: {nofile: …, pids: …}",
+        "network_mode": "each environment has one isolated network of its own",
         "hosts": "it belongs in mock: the names that the mock answers for",
     }),
 )  # fmt: skip

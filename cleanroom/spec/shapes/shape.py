@@ -70,7 +70,8 @@ fixed_text = replace(text, runtime=False)
 def _name(node: Node, place: Place) -> str:
     value = _text(node, place)
     if not value.isprintable() or len(value) > 200 or value != value.strip():  # noqa: PLR2004
-        raise place.wrong(node, "one line of at most 200 printable characters", code="wrong-value")
+        words = "one line of at most 200 printable characters, without blanks around it"
+        raise place.wrong(node, words, code="wrong-value")
     return value
 
 
@@ -103,7 +104,7 @@ scalar_text = Shape(_scalar_text, "text", {"type": ["string", "number", "boolean
 
 def _free_text(node: Node, place: Place) -> str:
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
-        raise place.wrong(node, "text")
+        raise place.wrong(node, "text", suggestion="quote it" if isinstance(node, Scalar) and node.text else "")
     return node.value
 
 
@@ -203,9 +204,11 @@ def items(shape: Shape[T], *, at_least: int = 0) -> Shape[tuple[T, ...]]:
 
     def read(node: Node, place: Place) -> tuple[T, ...]:
         if not isinstance(node, Items):
-            raise place.wrong(node, "a list")
+            alone = isinstance(node, Scalar) and bool(node.text)
+            raise place.wrong(node, "a list", suggestion=f"write [{node.text}]" if alone else "")
         if len(node.items) < at_least:
-            raise place.wrong(node, "a list that is not empty", code="empty-list")
+            words = "a list that is not empty" if at_least == 1 else f"a list of at least {at_least}"
+            raise place.wrong(node, words, code="empty-list")
         values = []
         for index, item in enumerate(node.items):
             try:
@@ -288,6 +291,10 @@ def either(
         shape = scalar if isinstance(node, Scalar) else sequence if isinstance(node, Items) else mapping
         if shape is None:
             raise place.wrong(node, words)
+        if isinstance(node, Scalar) and shape.choices and node.value not in shape.choices:
+            close = nearest(node.value, shape.choices) if isinstance(node.value, str) else ""
+            hint = f"did you mean {close}?" if close else ""
+            raise place.wrong(node, words, code="wrong-value", suggestion=hint)
         return shape(node, place)
 
     runtime = scalar is not None and scalar.runtime

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cleanroom.spec.contract import Contract
-from cleanroom.spec.document import Scalar
+from cleanroom.spec.document import Scalar, Table
 from cleanroom.spec.shapes.determinism import determinism
 from cleanroom.spec.shapes.distinct import distinct
 from cleanroom.spec.shapes.environment import cleanup, limits, network
@@ -24,7 +24,7 @@ from cleanroom.spec.suite import ComposeSource, Report, Suite
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cleanroom.spec.document import Node, Table
+    from cleanroom.spec.document import Node
     from cleanroom.spec.shapes.place import Place
     from cleanroom.spec.shapes.record import Fields
 
@@ -38,7 +38,16 @@ def _version(node: Node, place: Place) -> int:
 
 
 _version_shape = Shape(_version, "1, the version of the language", {"const": LANGUAGE_VERSION}, example="1")
+
+
+def _variables(node: Node, place: Place) -> None:
+    """Check that variables are a mapping; their values were settled, and refused, when templates were rendered."""
+    if not isinstance(node, Table):
+        raise place.wrong(node, "a mapping")
+
+
 _anything = Shape(lambda node, _place: node, "any value", schema=True, example="eu")
+_vars: Shape[None] = Shape(_variables, table(_anything).words, table(_anything).schema, example="{region: eu}")
 _META = Record(
     place="meta",
     doc="What a suite is called, and when it runs.",
@@ -116,7 +125,7 @@ SUITE = Record(
             default="{}", example="{name: checkout, tags: [smoke]}",
         ),
         "vars": Key(
-            table(_anything), "Variables for templates. `null` declares one and leaves its value to the environment.",
+            _vars, "Variables for templates. `null` declares one and leaves its value to the environment.",
             default="{}", example="{region: eu}",
         ),
         "matrix": Key(

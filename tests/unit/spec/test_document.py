@@ -134,6 +134,52 @@ def test_all_faults_of_a_document_are_found_together():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("source", "suggestion"),
+    [
+        ("a:\n\tb: 1", "indent with spaces"),
+        ("a: @x", "quote the text"),
+        ("a: b: c", "quote text that has a colon and a space in it"),
+        ("a: {b: [1}", "a bracket or a quote before this place is not closed, or a comma is missing"),
+        ("a:\n  b: 1\n c: 2", "look at the indentation here and above, and at what stands behind a closing bracket"),
+        ("a: [*.log]", "quote text that begins with *"),
+        ("a: {{ vars.x }}", 'quote a template: "{{ … }}"'),
+        ("? [a]\n: x", ""),
+    ],
+)
+def test_what_is_no_yaml_says_what_it_most_often_is(source, suggestion):
+    assert [problem.suggestion for problem in read(source)[1]] == [suggestion]
+
+
+def test_what_is_not_closed_names_the_line_on_which_it_began():
+    (problem,) = read('a: 1\nb: {c: "x}\nd: {e: "y"}\n')[1]
+    assert (problem.at.line, "(from line 2)" in problem.message) == (3, True)
+
+
+def test_a_value_that_was_refused_is_known_to_be_broken_and_so_is_a_template_without_quotes():
+    document, problems = read("a: .inf\nb: {{ vars.x }}\nc: {<<: {{ vars.y }}, d: 1}\n")
+    assert [problem.code for problem in problems] == ["not-finite", "non-text-key", "non-text-key"]
+    assert document.get("a").broken
+    assert document.get("b").broken
+    assert [entry.key for entry in document.get("c").entries] == ["d"]
+
+
+def test_a_file_that_is_one_template_without_quotes_has_no_tree():
+    document, problems = read("{{ vars.x }}")
+    assert (document, [problem.code for problem in problems]) == (None, ["non-text-key"])
+
+
+def test_a_value_that_is_left_out_stands_where_its_key_does():
+    document, _ = read("a:\n  b:\nc: ~\n")
+    assert document.get("a").get("b").at == document.get("a").key_at("b")
+    assert document.get("c").at.column == 4
+
+
+def test_standard_tags_are_named_as_they_are_written():
+    (problem,) = read('a: !!int "5"')[1]
+    assert problem.message == 'the tag "!!int" is not allowed'
+
+
 def test_a_line_may_end_as_on_windows():
     document, problems = read(b"a: 1\r\nb: .inf\r\n")
     assert [(p.code, p.at.line, p.at.column, p.excerpt) for p in problems] == [("not-finite", 2, 4, "b: .inf\n   ^")]

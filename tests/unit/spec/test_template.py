@@ -282,3 +282,43 @@ def test_a_pipe_is_not_waited_for(rendered, workspace):
 def test_text_that_waits_for_the_run_has_a_kind_too(rendered):
     document, _ = rendered("out: '{{ captured.id }}'\n")
     assert kind(document.get("out")) == 'text "{{ captured.id }}"'
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "suggestion"),
+    [
+        ("vars: {x: null}\na: '{{ vars.x }}'", "the variable x has no value", "give it with --var x=VALUE"),
+        ("vars: {x: '{{ vars.y }}', y: 1}", "the variable y has no value yet", "y has to stand before"),
+        ("vars: {x: '{{ vars.x }}'}", "the variable x has no value yet", "settled in order"),
+        ("a: '{{ matrix.x }}'", "there is no matrix that is known here", "matrix: {name: [values]}"),
+    ],
+)
+def test_a_variable_without_a_value_says_why_it_has_none(rendered, source, message, suggestion):
+    (problem,) = rendered(source)[1]
+    assert problem.message == message
+    assert suggestion in problem.suggestion
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("", "the expression is empty"),
+        ("1 +", "unexpected 'end of the expression'"),
+        ("'a' + 1", "+ takes two numbers, two texts or two lists"),
+        ("[1] + 'a'", "+ takes two numbers, two texts or two lists"),
+        ("file()", "file(path) cannot be called so: missing a required argument: 'path'"),
+        ("sha256('a', 'b')", "sha256(text) cannot be called so: too many positional arguments"),
+        ("range('3')", "range takes one to three whole numbers"),
+        ("range()", "range takes one to three whole numbers"),
+        ("range(1, 2, 3, 4)", "range takes one to three whole numbers"),
+    ],
+)
+def test_what_an_expression_gets_wrong_is_said_in_its_own_words(rendered, expression, words):
+    (problem,) = rendered(f'a: "{{{{ {expression} }}}}"')[1]
+    assert problem.code == "template"
+    assert words in problem.message
+
+
+def test_nothing_more_is_said_of_a_variable_a_part_of_which_cannot_be_evaluated(rendered):
+    _, problems = rendered("vars: {x: {y: '{{ vars.z }}'}}\na: '{{ vars.x.y }}'")
+    assert [(problem.code, problem.at.line) for problem in problems] == [("unknown-variable", 1)]

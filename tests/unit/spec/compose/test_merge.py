@@ -111,3 +111,21 @@ def test_a_compose_that_means_no_file_or_no_service_is_an_error(load, project, c
 def test_a_wanted_service_that_is_not_there_is_reported_where_it_is_wanted(load):
     loaded = load("services: {a: {image: i}}", "{file: compose.yaml, services: [a, z]}")
     assert problems(loaded) == [("x.cleanroom.yaml:2:45", "unknown-service")]
+
+
+@pytest.mark.parametrize(
+    ("compose_file", "compose", "found"),
+    [
+        ("", "{file: nothing.yaml}", [("x.cleanroom.yaml:2:17", "missing-path")]),
+        ("", "{file: ../x.yaml}", [("x.cleanroom.yaml:2:17", "outside")]),
+        ("", "compose.yaml", [("x.cleanroom.yaml:2:10", "wrong-type")]),
+        ("services: [", "{file: compose.yaml}", [("compose.yaml:1:12", "yaml-syntax")]),
+        ("services: {}", "{file: compose.yaml}", [("compose.yaml:1:11", "empty-list")]),
+        (
+            "services: {b: {image: i}}", "{file: compose.yaml, services: [bb]}",
+            [("x.cleanroom.yaml:2:42", "unknown-service")],
+        ),
+    ],
+)  # fmt: skip
+def test_nothing_is_said_of_services_that_could_be_those_that_were_not_taken(load, compose_file, compose, found):
+    assert problems(load(compose_file, compose)) == found

@@ -56,7 +56,7 @@ def test_run_knows_the_real_clock_only(source, found):
         ("{offset: --1s}", [("wrong-value", 2, 11)]),
         ("{offset: soon}", [("wrong-value", 2, 11)]),
         ("{offset: true}", [("wrong-type", 2, 11)]),
-        ("{offset: }", [("wrong-type", 2, 10)]),
+        ("{offset: }", [("wrong-type", 2, 3)]),
         ("{at: 5}", [("wrong-type", 2, 7)]),
         ("{at: 2025-01-01}", [("wrong-value", 2, 7)]),
         ("{speed: 1}", [("unknown-key", 2, 3), ("one-of", 2, 2)]),
