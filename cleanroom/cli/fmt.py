@@ -66,6 +66,10 @@ def _formatted(path: Path, name: str) -> tuple[bytes, bytes, tuple[Problem, ...]
     from cleanroom.spec.source import Position  # noqa: PLC0415
 
     log = ProblemLog(name)
+    if not path.is_file():
+        # A pipe would be waited for.
+        log.report("unreadable", Position(name, 1, 1), "the spec cannot be read: it is no regular file")
+        return b"", b"", log.sorted()
     try:
         with path.open("rb") as file:
             before = file.read(LARGEST_FILE + 1)

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from cleanroom.cli.selection import add_selection, options_of
+from cleanroom.cli.selection import add_templates, options_of
 from cleanroom.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Print what templates make of specs, one document for each combination of a matrix; what only a "
         "run knows stays as it was written. Whether the result is a valid spec is for validate to say.",
     )
-    add_selection(parser)
+    add_templates(parser)
     parser.add_argument("--format", default="yaml", choices=["yaml", "json"], help="for people or for programs")
     parser.set_defaults(call=_render)
 

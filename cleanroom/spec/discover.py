@@ -24,7 +24,7 @@ def discover(patterns: Sequence[str], root: Path) -> tuple[Path, ...]:
     A pattern is a file, a directory (every *.cleanroom.yaml and .yml under it, and their .j2) or a glob, relative to
     `root`; folders whose name begins with a dot are looked into only where the pattern names them. Raises
     NothingMatchedError for a pattern that matches nothing, UsageError for one that leaves `root`, be it through a
-    symbolic link.
+    symbolic link, and for a name that is no text: reports and digests are.
     """
     root = root.resolve()
     found: set[Path] = set()
@@ -36,6 +36,8 @@ def discover(patterns: Sequence[str], root: Path) -> tuple[Path, ...]:
                 remedy="name a file, a directory with *.cleanroom.yaml files, or a glob like 'specs/*.cleanroom.yaml'",
             )
         found |= matches
+    for path in sorted(found):
+        _check_name(path.relative_to(root))
     if not found:
         raise UsageError("no spec was named", remedy="name a file, a directory or a glob")
     return tuple(sorted(found))
@@ -70,16 +72,28 @@ def _matches(pattern: str, root: Path) -> set[Path]:
     for candidate in candidates:
         if not is_inside(candidate, root):
             raise _leaves(pattern, root)
-        files |= _files(candidate, root, pattern) if candidate.is_dir() else {candidate}
+        files |= _files(candidate, root) if candidate.is_dir() else {candidate}
     return files
 
 
-def _files(directory: Path, root: Path, pattern: str) -> set[Path]:
+def _check_name(name: Path) -> None:
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the name of the spec {str(name)!r} is not UTF-8 text", remedy="rename the file or its folder"
+        ) from None
+
+
+def _files(directory: Path, root: Path) -> set[Path]:
     found = (path for path in directory.rglob("*.cleanroom.*") if path.name.endswith(SUFFIXES) and path.is_file())
     files = {path for path in found if not _hidden(path, directory, Path())}
-    for path in files:
+    for path in sorted(files):
         if not is_inside(path, root):
-            raise _leaves(pattern, root)
+            name = path.relative_to(root).as_posix()
+            raise UsageError(
+                f"{name!r} is a link that leaves {root}", remedy="keep specs inside the workspace, or remove the link"
+            )
     return files
 
 

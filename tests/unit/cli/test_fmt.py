@@ -54,6 +54,12 @@ def test_a_link_stays_a_link(tmp_path):
     assert (tmp_path / "real.yaml").read_bytes() == NICE
 
 
+def test_a_pipe_is_not_waited_for(tmp_path, capsys):
+    os.mkfifo(tmp_path / "a.cleanroom.yaml")
+    assert call("a.cleanroom.yaml") == 3
+    assert "no regular file" in capsys.readouterr().err
+
+
 def test_check_writes_nothing_and_exits_1(tmp_path, capsys):
     path = tmp_path / "a.cleanroom.yaml"
     path.write_bytes(UGLY)

@@ -40,6 +40,13 @@ def test_render_prints_json_for_programs(call, tmp_path):
     assert json.loads(out) == [{"file": "a.cleanroom.yaml", "instance": {}, "spec": {"a": 3, "b": "{{ captured.id }}"}}]
 
 
+@pytest.mark.parametrize("option", ["--tags", "--iterations"])
+def test_render_takes_no_option_that_it_would_ignore(call, tmp_path, option):
+    (tmp_path / "a.cleanroom.yaml").write_text(SOURCE)
+    with pytest.raises(SystemExit):
+        call(render, "render", option, "1")
+
+
 def test_validate_names_instances_and_what_run_cannot_carry_out(call, tmp_path):
     spec(tmp_path, "a.cleanroom.yaml", "a", more="limits: {containers: 3}\nmatrix: {n: [1]}")
     spec(tmp_path, "b.cleanroom.yaml", "b")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from cleanroom.errors import UsageError
 from cleanroom.spec.discover import NothingMatchedError, discover
 
 
@@ -35,3 +37,21 @@ def test_templates_of_whole_files_are_specs_too(tmp_path: Path) -> None:
     for name in (*names, "e.yaml.j2", "f.cleanroom.toml"):
         (tmp_path / name).touch()
     assert discover(["."], tmp_path) == tuple(tmp_path / name for name in names)
+
+
+def test_a_link_that_leaves_the_workspace_is_named(tmp_path: Path) -> None:
+    outside = tmp_path / "elsewhere.yaml"
+    outside.touch()
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.cleanroom.yaml").symlink_to(outside)
+    with pytest.raises(UsageError, match=r"'a\.cleanroom\.yaml' is a link that leaves"):
+        discover(["."], root)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    name = os.fsdecode(b"b\xff.cleanroom.yaml")
+    (tmp_path / name).touch()
+    for pattern in (".", name):
+        with pytest.raises(UsageError, match="is not UTF-8 text"):
+            discover([pattern], tmp_path)
