@@ -41,7 +41,8 @@ class _Known:
 def check_references(scenario: Node, log: ProblemLog) -> None:
     """Report templates of a scenario that use what no earlier step captures, no generator draws or nothing gives."""
     given = locate(scenario, "property")
-    example = None if given is None else _keys(locate(given, "given"))
+    drawn = locate(given, "given")  # a property without it has been refused, and its values are unknown
+    example = None if drawn is None else _keys(drawn)
     captured: set[str] = set()
     for step in items_at(scenario, "steps"):
         _check_step(step, _Known(frozenset(captured), None, example), log)
@@ -109,7 +110,8 @@ def _check_text(node: Scalar, text: RuntimeText, known: _Known, log: ProblemLog)
             close = nearest(key, keys)
             what = {"captured": "no step before this one captures", "operation": "the workload's vars do not draw"}
             message = f"{what.get(name, 'the property gives no')} {shown(key)}"
-            expected = f"{name}.{one_of(sorted(keys))}" if keys else f"a step before it with capture: {{{key}: …}}"
+            wanted = {"captured": f"a step before it with capture: {{{key}: …}}", "example": f"given: {{{key}: …}}"}
+            expected = f"{name}.{one_of(sorted(keys))}" if keys else wanted.get(name, f"vars: {{{key}: …}}")
             suggestion = f"did you mean {name}.{close}?" if close else ""
             log.report("unknown-name", node.at, message, expected=expected, suggestion=suggestion)
 

@@ -9,7 +9,9 @@ from cleanroom.spec.check_question import check_question
 from cleanroom.spec.check_references import check_references
 from cleanroom.spec.fault import AtManual
 from cleanroom.spec.operand import shown
+from cleanroom.spec.problem import one_of
 from cleanroom.spec.reference import items_at, locate, require, require_unique, text_at
+from cleanroom.spec.shapes.step_expect import RESULTS
 from cleanroom.spec.step import ACTIONS, HealAction, InjectAction
 
 if TYPE_CHECKING:
@@ -39,8 +41,21 @@ def check_scenario(scenario: Scenario, node: Node, services: Services, log: Prob
     for probe in items_at(node, "steady_state", "probes"):
         check_question(probe, names, log)
     _check_faults(scenario, node, {step.at: step for step in steps}, log)
+    _check_oracle(scenario, node, log)
     check_references(node, log)
     check_chaos(scenario, node, declared, log)
+
+
+def _check_oracle(scenario: Scenario, node: Node, log: ProblemLog) -> None:
+    """Report an oracle whose result there is nothing to compare with: the last step's action has none."""
+    oracle = locate(node, "property", "oracle")
+    if oracle is None or len(scenario.steps) != len(items_at(node, "steps")):
+        return
+    last = scenario.steps[-1]
+    action = ACTIONS[type(last.action)]
+    if action not in RESULTS:
+        message = f"the oracle has nothing to compare with: the last step, {shown(last.name)}, is {action}"
+        log.report("impossible", oracle.at, message, expected=f"a last step with {one_of(RESULTS)}")
 
 
 def step_nodes(scenario: Node) -> Iterator[Node]:

@@ -37,6 +37,7 @@ _RUN = Record(
         "env": Key(variables, "Variables added to its environment.", example="{LEVEL: debug}"),
     },
     exactly_one=("image", "service"),
+    advice=MappingProxyType({"environment": "did you mean env?"}),
 )  # fmt: skip
 _WAIT_FOR = Record(
     place="scenarios[].steps[].wait_for",
@@ -166,7 +167,8 @@ def _check_common(action: str, fields: Fields, place: Place) -> None:
     log, node = place.log, fields.node
     if "grace" in fields.written and action not in _WITH_GRACE:
         message = f"{place.path}.grace is for processes that are ended, and {action} has none"
-        log.report("contradiction", node.key_at("grace"), message, expected="grace only with exec and run")
+        expected = "grace only with exec, run, parallel and workload"
+        log.report("contradiction", node.key_at("grace"), message, expected=expected)
     if action in RESULTS:
         for capture in fields.values.get("capture", ()):
             if capture.by == "header" and action != "http":

@@ -48,6 +48,13 @@ _REPEAT = Record(
 )  # fmt: skip
 
 
+def _until(node: Node, place: Place) -> str:
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
+        raise place.wrong(node, "a mapping with the key step", suggestion=f"write {{step: {node.value}}}")
+    step: str = _UNTIL(node, place).values["step"]
+    return step
+
+
 def _pair(node: Node, place: Place) -> tuple[str, ...]:
     pair = items(fixed_text)(node, place)
     if not isinstance(node, Items) or len(node.items) != 2:  # noqa: PLR2004 -- a pair
@@ -83,7 +90,7 @@ _COMMON: Mapping[str, Key] = MappingProxyType({
 _WINDOW: Mapping[str, Key] = MappingProxyType({
     "for": Key(positive_duration, "How long each occurrence lasts. Without it and `until`: until the steps end.",
                example="10s", errors=("contradiction",)),
-    "until": Key(_UNTIL.making(lambda step: step), "The step before which it ends.", example="{step: check}",
+    "until": Key(Shape(_until, "a mapping", _UNTIL), "The step before which it ends.", example="{step: check}",
                  errors=("contradiction", "unknown-step", "impossible")),
 })  # fmt: skip
 _TARGET = Key(
@@ -212,7 +219,7 @@ def _kind_of(node: Table, place: Place) -> str:
     tails: dict[str, list[str]] = {}
     for full in FAULTS:
         tails.setdefault(full.rpartition(".")[2], []).append(full)
-    close = " or ".join(tails.get(kind, ())) or nearest(kind, FAULTS)
+    close = " or ".join(tails.get(kind.rpartition(".")[2], ())) or nearest(kind, FAULTS)
     close = close or " or ".join(tails.get(nearest(kind, tails), ()))
     suggestion = f"did you mean {close}?" if close else ""
     message = f"there is no fault {shown(kind)}"

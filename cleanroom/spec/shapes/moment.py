@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cleanroom.quantity import Duration
 from cleanroom.spec.document import Scalar
 from cleanroom.spec.fault import AtManual, AtOffset, AtProbe, AtStep, Moment
+from cleanroom.spec.problem import nearest
 from cleanroom.spec.shapes.place import RefusedError
 from cleanroom.spec.shapes.probe import probe
 from cleanroom.spec.shapes.record import Key, Record
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _WORDS = "a duration such as 2s, or manual"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NUMBER = re.compile(r"\s*[-+.\d]")
 _STEPS = ("before_step", "after_step", "during_step")
 _AT = Record(
     place="scenarios[].chaos[].at",
@@ -45,6 +47,9 @@ def _scalar(node: Node, place: Place) -> Moment:
     if isinstance(node, Scalar) and isinstance(node.value, str) and _DATE.match(node.value):
         # clock.freeze has a parameter of the same name (spec.md section 8).
         hint = "what clock.freeze shows is written as parameters: {at: …}"
+        raise place.wrong(node, _WORDS, code="wrong-value", suggestion=hint)
+    if isinstance(node, Scalar) and isinstance(node.value, str) and not _NUMBER.match(node.value):
+        hint = "did you mean manual?" if nearest(node.value, ("manual",)) else "to begin at a step, write {before_step: …}"
         raise place.wrong(node, _WORDS, code="wrong-value", suggestion=hint)
     return AtOffset(offset=duration(node, place))
 

@@ -15,8 +15,8 @@ from cleanroom.spec.source import Position
 _NOWHERE: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 _HOME = MappingProxyType({
     "captured": "a step, after the step that captures it",
-    "worker": "a workload",
-    "operation": "a workload",
+    "worker": "the mix of a workload",
+    "operation": "the mix of a workload",
     "example": "a scenario with property",
     "replica": "a service with replicas",
     "peers": "a service with replicas",

@@ -100,7 +100,10 @@ _EXEC = Record(
     doc="A command inside a running service; also in probes, queries and custom faults.",
     keys={"service": service, **EXEC_KEYS},
     required=("service", "command"),
-)
+    advice=MappingProxyType({
+        "environment": "did you mean env?", "cwd": "did you mean working_dir?", "workdir": "did you mean working_dir?",
+    }),
+)  # fmt: skip
 exec_action = _EXEC.making(ExecAction)
 """`exec: {service, command, …}`."""
 

@@ -158,7 +158,8 @@ class Record:
         where = f" in {place.path}" if place.path else ""
         expected = one_of(sorted(self.keys))
         homes = [path for path in place.belongs.get(name, ()) if path != self.place]
-        homes.sort(key=lambda path: -len(commonprefix((path, self.place))))  # what is near is meant
+        # What is near is meant.
+        homes.sort(key=lambda path: -len(commonprefix((path, self.place))))  # noqa: RUF071 -- names, no files
         elsewhere = [path or "the top level" for path in homes]
         close = nearest(name, self.keys)
         advice = self.advice.get(name) or ("" if close else self.advice.get("*", ""))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cleanroom.spec.operand import shown
 from cleanroom.spec.query import SessionStep, SqlSession
-from cleanroom.spec.reference import require, require_unique
+from cleanroom.spec.reference import items_at, locate, require, require_unique
 from cleanroom.spec.shapes.query import SQL_CLIENT_KEYS, SQL_QUERY_KEYS, service, sql_of
 from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.shape import Shape, choice, fixed_text, integer, items, name, text
@@ -14,9 +14,11 @@ from cleanroom.spec.shapes.step_expect import session_expect
 
 if TYPE_CHECKING:
     from cleanroom.spec.document import Node
+    from cleanroom.spec.problem import ProblemLog
     from cleanroom.spec.query import SqlAction
     from cleanroom.spec.shapes.place import Place
     from cleanroom.spec.shapes.record import Fields
+    from cleanroom.spec.source import Position
 
 _AFTER = Record(
     place="scenarios[].steps[].sql.sessions[].steps[].after",
@@ -106,12 +108,12 @@ def _check_sessions(sessions: tuple[SqlSession, ...], fields: Fields, place: Pla
         for step in session.steps:
             if step.barrier:
                 meetings.setdefault(step.barrier, set()).add(session.name)
-            sound = _check_after(step, session, sessions, place) and sound
+            sound = _check_after(step, session, sessions, fields, log) and sound
     for session in sessions:
         for step in session.steps:
             if step.barrier and len(meetings[step.barrier]) == 1:
                 message = f"no other session comes to the barrier {shown(step.barrier)}: nothing is waited for"
-                log.report("impossible", step.at, message)
+                log.report("impossible", _place_of(fields, step, "barrier"), message)
     if sound and (stuck := _stuck(sessions)):
         at = fields.node.key_at("sessions")
         message = f"the sessions {' and '.join(stuck)} would wait for each other for ever"
@@ -123,18 +125,27 @@ def _distinct_barriers(session: SqlSession) -> bool:
     return len(set(barriers)) == len(barriers)
 
 
-def _check_after(step: SessionStep, session: SqlSession, sessions: tuple[SqlSession, ...], place: Place) -> bool:
+def _place_of(fields: Fields, step: SessionStep, *path: str) -> Position:
+    """Return where a statement says what stands at `path`."""
+    nodes = (node for session in items_at(fields.node, "sessions") for node in items_at(session, "steps"))
+    found = next((locate(node, *path) for node in nodes if node.at == step.at), None)
+    return found.at if found else step.at
+
+
+def _check_after(
+    step: SessionStep, session: SqlSession, sessions: tuple[SqlSession, ...], fields: Fields, log: ProblemLog
+) -> bool:
     if not step.after_session:
         return True
-    others = tuple(other.name for other in sessions if other.name != session.name)
-    if not require(step.after_session, step.at, others, "session", place.log):
+    others = tuple(dict.fromkeys(other.name for other in sessions if other.name != session.name))
+    if not require(step.after_session, _place_of(fields, step, "after", "session"), others, "session", log):
         return False
     other = next(o for o in sessions if o.name == step.after_session)
     if step.after_step > len(other.steps):
         message = (
             f"the session {shown(other.name)} has {len(other.steps)} statements, and none is number {step.after_step}"
         )
-        place.log.report("impossible", step.at, message)
+        log.report("impossible", _place_of(fields, step, "after", "step"), message)
         return False
     return True
 

@@ -204,8 +204,8 @@ def items(shape: Shape[T], *, at_least: int = 0) -> Shape[tuple[T, ...]]:
 
     def read(node: Node, place: Place) -> tuple[T, ...]:
         if not isinstance(node, Items):
-            alone = isinstance(node, Scalar) and bool(node.text)
-            raise place.wrong(node, "a list", suggestion=f"write [{node.text}]" if alone else "")
+            alone = node.text if isinstance(node, Scalar) else ""
+            raise place.wrong(node, "a list", suggestion=f"write [{alone}]" if alone else "")
         if len(node.items) < at_least:
             words = "a list that is not empty" if at_least == 1 else f"a list of at least {at_least}"
             raise place.wrong(node, words, code="empty-list")

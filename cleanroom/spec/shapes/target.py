@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.shapes.place import RefusedError
@@ -45,6 +46,7 @@ _TARGET = Record(
     },
     exactly_one=("name", "any_of", "all", "label", "replica"),
     needs={"count": "any_of", "replica": "of", "of": "replica"},
+    advice=MappingProxyType({"service": "did you mean name?"}),
 )  # fmt: skip
 
 
@@ -57,8 +59,8 @@ def _target(node: Node, place: Place) -> Target:
     if "any_of" in values and values.get("count", 1) > len(set(among)):
         expected = f"at most {len(set(among))}, the length of any_of"
         raise place.key("count").wrong(fields.node.get("count") or node, expected, code="wrong-value")
-    if "of" in values and "replica" not in values:
-        raise RefusedError  # reported: `of` stands alone
+    if ("of" in values) != ("replica" in values):
+        raise RefusedError  # reported: one of them stands alone
     return Target(
         service=values.get("name", ""),
         any_of=among,

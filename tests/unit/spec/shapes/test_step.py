@@ -177,12 +177,12 @@ SESSIONS = "{{name: x, sql: {{service: a, sessions: [{}]}}}}"
     ("sessions", "found"),
     [
         ("{name: p, steps: [{sql: s}]}, {name: p, steps: [{sql: s}]}", ("duplicate-session", 2, 71)),
-        ("{name: p, steps: [{sql: s, barrier: b}]}", ("impossible", 2, 59)),
-        ("{name: p, steps: [{sql: s, after: {session: q, step: 1}}]}", ("unknown-session", 2, 59)),
-        ("{name: p, steps: [{sql: s, after: {session: p, step: 1}}]}", ("unknown-session", 2, 59)),
+        ("{name: p, steps: [{sql: s, barrier: b}]}", ("impossible", 2, 77)),
+        ("{name: p, steps: [{sql: s, after: {session: q, step: 1}}]}", ("unknown-session", 2, 85)),
+        ("{name: p, steps: [{sql: s, after: {session: p, step: 1}}]}", ("unknown-session", 2, 85)),
         (
             "{name: p, steps: [{sql: s, after: {session: q, step: 2}}]}, {name: q, steps: [{sql: s}]}",
-            ("impossible", 2, 59),
+            ("impossible", 2, 94),
         ),
         (
             f"{AFTER_Q}, {{name: q, steps: [{{sql: s, after: {{session: p, step: 1}}}}]}}",
