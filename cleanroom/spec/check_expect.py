@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.check_contradiction import check_contradictions
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from cleanroom.spec.problem import ProblemLog
     from cleanroom.spec.source import Position
 
+_RUNNER_EXPRESSION = re.compile(r"\^cleanroom(\\?\.|\[\.\])")
+"""How an expression begins that is meant for the runner's own spans, and could find nothing."""
 _OF_FAULTS = ("recovery_time", "detection_time", "rto", "degradation")
 
 
@@ -62,6 +65,10 @@ class _References:
         self._check_data()
         names = self._runner_names()
         for pattern, at in self._patterns():
+            if pattern.regex and _RUNNER_EXPRESSION.match(pattern.text):
+                why = "an expression selects among those of services"
+                message = f"{pattern} can select none of the runner's own spans: {why}"
+                self._log.report("impossible", at, message, suggestion="write a glob that begins with cleanroom.")
             close = unselectable(pattern, names)
             if close is not None:
                 message = f"{shown(pattern.text)} can select none of the runner's own spans"
