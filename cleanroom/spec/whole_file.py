@@ -6,15 +6,18 @@ of the YAML in it are positions of the template.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import LARGEST_FILE, LINE_END, UnreadableError, read_document
 from cleanroom.spec.expression import ExpressionError, UnknownNameError, Work, members_of, wording, working
 from cleanroom.spec.operand import shown
+from cleanroom.spec.problem import nearest
 from cleanroom.spec.source import Position
 from cleanroom.spec.template_names import Names, report_member, report_unknown
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from cleanroom.spec.sandbox import Sandbox
 
 SUFFIX = ".j2"
+_MACRO = re.compile(r"\{%-? macro ([a-z]\w*)\(")
 LARGEST_TEMPLATE = 256 * 1024
 MOST_SYNTAX = 20_000
 """Nodes of a template's syntax: what compiling it may cost."""
@@ -210,6 +214,8 @@ def _check_names(tree: nodes.Template, known: Mapping[str, object], log: Problem
     """Whether the template uses known names only; each other one is reported at its line."""
     from jinja2 import TemplateSyntaxError, meta, nodes  # noqa: PLC0415
 
+    from cleanroom.spec.sandbox import BUILT_IN  # noqa: PLC0415 -- imports jinja2
+
     try:
         unknown = meta.find_undeclared_variables(tree) - known.keys()
     except TemplateSyntaxError as err:
@@ -221,7 +227,21 @@ def _check_names(tree: nodes.Template, known: Mapping[str, object], log: Problem
     for node in tree.find_all(nodes.Name):
         if node.name in unknown:
             report_unknown(node.name, known, _at(node.lineno, node.name, log), log, whole=True)
-    return not unknown
+    imported = [
+        (name[0] if isinstance(name, tuple) else name, node.lineno)
+        for node in tree.find_all(nodes.FromImport)
+        if isinstance(node.template, nodes.Const) and node.template.value == BUILT_IN
+        for name in node.names
+    ]
+    missing = [(name, line) for name, line in imported if name not in macros()]
+    for name, line in missing:
+        close = nearest(name, macros())
+        suggestion = f"did you mean {close}?" if close else ""
+        message = f"cleanroom.j2 has no macro {shown(name)}"
+        log.report(
+            "unknown-name", _at(line, name, log), message, expected=", ".join(macros()), suggestion=suggestion
+        )  # fmt: skip
+    return not unknown and not missing
 
 
 def _report_missing(
@@ -262,6 +282,12 @@ def _at(line: int, word: str, log: ProblemLog) -> Position:
     text = log.lines[line - 1] if 0 < line <= len(log.lines) else ""
     column = text.find(word)
     return Position(log.file, line, column + 1) if column >= 0 else _start(line, log)
+
+
+@cache
+def macros() -> tuple[str, ...]:
+    """Return the names of the built-in macros."""
+    return tuple(_MACRO.findall(macro_file()))
 
 
 def macro_file() -> str:

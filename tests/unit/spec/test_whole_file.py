@@ -108,7 +108,7 @@ def test_variables_come_from_the_call_and_then_from_the_environment(go):
         ("{% import 'cleanroom.j2' as c %}\na: {{ c.spam(1) }}\n", [("unknown-variable", 2, 1)]),
         ("{% import 'cleanroom.j2' as c %}\na: {{ c.__dict__ }}\n", [("unknown-variable", 2, 1)]),
         ("{% from 'cleanroom.j2' import lifecycle %}\na:\n  - {{ lifecycle('db', 'api') }}\n", [("yaml-syntax", 3, 5)]),
-        ("a: 1\n{% from 'cleanroom.j2' import pairs %}\nb: {{ pairs(1) }}\n", [("unknown-variable", 3, 1)]),
+        ("a: 1\n{% from 'cleanroom.j2' import pairs %}\nb: {{ pairs(1) }}\n", [("unknown-name", 2, 31)]),
         ("a: 1\n{% from 'cleanroom.j2' import _pairs %}\n", [("template", 2, 1)]),
         ("{% include 'x' %}", [("template", 1, 1)]),
         ("a: 1\n{% extends 'x' %}", [("template", 2, 1)]),
@@ -124,6 +124,13 @@ def test_what_is_wrong_is_told_at_the_line_of_the_template(go, source, expected)
     documents, problems = go(source)
     assert documents == []
     assert places(problems) == expected
+
+
+def test_a_macro_that_is_not_there_is_told_where_it_is_imported_with_those_that_are(go):
+    _, (problem,) = go("a: 1\n{% from 'cleanroom.j2' import spans, edges as e %}\n")
+    assert problem.message == 'cleanroom.j2 has no macro "spans"'
+    assert problem.expected == "span, lifecycle, edges, window, count, attributes"
+    assert problem.suggestion == "did you mean span?"
 
 
 def test_a_problem_shows_the_line_of_the_template(go):
