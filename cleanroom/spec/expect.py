@@ -78,7 +78,7 @@ class SpanExpectation(Expectation):
     duration: Comparator | None = None
     schema: Mapping[str, AttributeSchema] = field(default_factory=lambda: NO_SCHEMA)
     schema_file: str = ""
-    """A file that holds the schema instead, relative to the spec."""
+    """A file that holds the schema instead: written relative to the spec, kept relative to the repository."""
     some: bool = False
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cleanroom.spec import invariant as kinds
+from cleanroom.spec.document import Table
 from cleanroom.spec.invariant import ColumnKind, SnapshotKind
+from cleanroom.spec.reference import locate
 from cleanroom.spec.shapes.comparison import comparator
 from cleanroom.spec.shapes.distinct import distinct
 from cleanroom.spec.shapes.error_type import error_type
@@ -19,7 +21,8 @@ from cleanroom.spec.shapes.value import positive_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cleanroom.spec.shapes.record import Fields
+    from cleanroom.spec.document import Node
+    from cleanroom.spec.shapes.place import Place
 
 _SQL = '{service: db, query: "select id from orders order by id"}'
 _snapshot = Key(fixed_text, "The id of a `snapshot` step.", example="before", errors=("unknown-snapshot",))
@@ -190,12 +193,18 @@ _INVARIANT = Record(
 )
 
 
-def _invariant(fields: Fields) -> kinds.Invariant:
+def _invariant(node: Node, place: Place) -> kinds.Invariant:
+    fields = _INVARIANT(node, place)
     kind, value = fields.only(_INVARIANT.exactly_one)
     check = kinds.HoldsInvariant(probe=value) if kind == "holds" else value
+    if isinstance(check, kinds.HoldsInvariant | kinds.SingleLeaderInvariant) and check.probe.optional:
+        written = locate(fields.node, *((kind,) if kind == "holds" else (kind, "probe")))
+        at = written.key_at("optional") if isinstance(written, Table) else fields.node.at
+        message = f"{place.path}.{kind} has an optional probe, so nothing could ever break the invariant"
+        place.log.report("contradiction", at, message, suggestion="write level: warning for one that does not fail")
     shared = {key: fields.values[key] for key in ("id", "description", "level") if key in fields.values}
     return kinds.Invariant(check=check, at=fields.node.at, **shared)
 
 
-invariant: Shape[kinds.Invariant] = _INVARIANT.into(_invariant)
+invariant: Shape[kinds.Invariant] = Shape(_invariant, "a mapping", _INVARIANT)
 """One entry of `expect.invariants`."""

@@ -86,7 +86,8 @@ class Record:
     def __call__(self, node: Node, place: Place) -> Fields:
         """Read `node`; raises RefusedError when it is no mapping or its keys do not stand together."""
         if not isinstance(node, Table):
-            raise place.wrong(node, f"a mapping with the keys {one_of(sorted(self.keys))}")
+            keys = "key" if len(self.keys) == 1 else "keys"
+            raise place.wrong(node, f"a mapping with the {keys} {one_of(sorted(self.keys))}")
         written = frozenset(entry.key for entry in node.entries)
         place = place.knowing(self.names.union(*(self.names_with[key] for key in self.names_with if key in written)))
         values: dict[str, Any] = {}
