@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cleanroom.quantity import Duration
 from cleanroom.spec.check_composite import check_composites, members_of
 from cleanroom.spec.check_overlap import check_overlaps
 from cleanroom.spec.document import Scalar, Table
@@ -102,11 +103,8 @@ class _Whom:
         fault = self.fault
         if fault.target is not None:
             self._check_target(fault.target)
-        for child in items_at(self.node, "between"):
-            self._require(child)
-        for group in items_at(self.node, "groups"):
-            for child in items_at(group):
-                self._require(child)
+        self._check_sides([(child,) for child in items_at(self.node, "between")])
+        self._check_sides([items_at(group) for group in items_at(self.node, "groups")])
         if fault.kind == "custom":
             for name, action in fault.parameters.items():
                 if isinstance(action, ExecAction):
@@ -119,6 +117,23 @@ class _Whom:
     def _require(self, node: Node | None) -> None:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             self._known(node.value, node.at)
+
+    def _check_sides(self, sides: list[tuple[Node, ...]]) -> None:
+        """Report names on the sides of a link that are neither services nor replicas, and containers on two sides."""
+        containers: dict[str, tuple[str, ...]] = {}
+        for service in filter(None, self.services.values()):
+            containers |= {name: (name,) for name in service.containers} | {service.name: service.containers}
+        seen: dict[str, int] = {}
+        for number, side in enumerate(sides):
+            for node in side:
+                name = str(getattr(node, "value", ""))
+                if name not in containers:
+                    self._require(node)
+                for container in containers.get(name, ()):
+                    if seen.setdefault(container, number) != number:
+                        message = f"{shown(container)} stands on two sides of the fault {shown(self.fault.id)}"
+                        self.log.report("contradiction", node.at, message, expected="sides that share no container")
+                        break
 
     def _known(self, name: str, at: Position) -> bool:
         if name in self.services:
@@ -221,12 +236,24 @@ class _When:
             message = f"the fault {shown(fault.id)} would begin when the scenario's timeout is over"
             at = at_or(self.node, fault.at, "at")
             self.log.report("impossible", at, message, expected=f"less than {scenario.timeout}")
-        if isinstance(fault.moment, AtStep) and not self._check_step(fault.moment):
+        self._check_repeat(scenario)
+        if isinstance(fault.moment, AtStep) and not self._check_step(fault.moment, scenario):
             return
         if fault.until_step:
             self._check_until()
 
-    def _check_step(self, moment: AtStep) -> bool:
+    def _check_repeat(self, scenario: Scenario) -> None:
+        """Report occurrences that would begin when nothing runs any more."""
+        fault = self.fault
+        if fault.repeat is None or not isinstance(fault.moment, AtOffset) or fault.moment.offset >= scenario.timeout:
+            return
+        last = Duration(fault.moment.offset.ns + fault.repeat.every.ns * (fault.repeat.times - 1))
+        if last >= scenario.timeout:
+            message = f"the last occurrence of {shown(fault.id)} would begin after {last}, when the timeout is over"
+            at = at_or(self.node, fault.at, "repeat")
+            self.log.report("impossible", at, message, expected=f"less than {scenario.timeout}")
+
+    def _check_step(self, moment: AtStep, scenario: Scenario) -> bool:
         at = at_or(self.node, self.fault.at, "at", f"{moment.moment}_step")
         if not require(moment.step, at, tuple(self.steps.places), "step", self.log):
             return False
@@ -235,6 +262,11 @@ class _When:
         if moment.moment == "after" and is_last and endless and not FAULTS[self.fault.kind].instant:
             message = f"the fault {shown(self.fault.id)} would begin after the last step and end at once"
             self.log.report("impossible", at, message, suggestion="give it a duration (for: …), or an earlier step")
+        step = next((step for step in scenario.all_steps() if step.name == moment.step), None)
+        if step is not None and moment.offset >= step.timeout:
+            message = f"the step {shown(step.name)} has ended by {moment.offset}: its timeout is {step.timeout}"
+            late = at_or(self.node, self.fault.at, "at", "offset")
+            self.log.report("impossible", late, message, expected=f"less than {step.timeout}")
         return True
 
     def _check_until(self) -> None:

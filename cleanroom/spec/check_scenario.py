@@ -11,6 +11,7 @@ from cleanroom.spec.fault import AtManual
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import one_of
 from cleanroom.spec.reference import items_at, locate, require, require_unique, text_at
+from cleanroom.spec.shapes.fault_table import FAULTS
 from cleanroom.spec.shapes.step_expect import RESULTS
 from cleanroom.spec.step import ACTIONS, HealAction, InjectAction
 
@@ -111,6 +112,7 @@ def _check_faults(scenario: Scenario, node: Node, steps: Mapping[Position, Node]
         for one in step.walk():
             _check_fault(one, scenario, (known, injected), (steps.get(one.at), log))
         # Neighbours in `parallel` begin together: none of them is injected before another.
+        injected -= {one.action.fault for one in step.walk() if isinstance(one.action, HealAction)}
         injected |= {one.action.fault for one in step.walk() if isinstance(one.action, InjectAction)}
 
 
@@ -130,5 +132,7 @@ def _check_fault(
     if not isinstance(fault.moment, AtManual):
         message = f"the fault {shown(fault.id)} begins by itself: a step can {key} only a fault with at: manual"
         log.report("not-manual", at, message, suggestion=f"write at: manual at {fault.at}, or take the step out")
+    elif isinstance(action, HealAction) and FAULTS[fault.kind].instant:
+        log.report("impossible", at, f"the fault {shown(fault.id)} is over as soon as it is injected: nothing to heal")
     elif isinstance(action, HealAction) and fault.id not in injected:
-        log.report("impossible", at, f"no step before this one injects the fault {shown(fault.id)}")
+        log.report("impossible", at, f"no step before this one injects the fault {shown(fault.id)}, or it is healed")

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import Scalar
 from cleanroom.spec.shapes.fault_kind import Kind, globs, parameter, percent, route
-from cleanroom.spec.shapes.shape import Shape, choice, fixed_text, free_text, integer, items, number, regex
-from cleanroom.spec.shapes.value import duration, positive_duration, positive_size, size, words
+from cleanroom.spec.shapes.shape import (
+    Shape,
+    choice,
+    fixed_text,
+    free_text,
+    integer,
+    items,
+    number,
+    regex,
+    scalar_text,
+    table,
+)
+from cleanroom.spec.shapes.value import duration, positive_duration, positive_size, size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +75,8 @@ DNS: Mapping[str, Kind] = MappingProxyType({
     ),
 })  # fmt: skip
 
+_headers = table(scalar_text, at_least=1)
+
 HTTP: Mapping[str, Kind] = MappingProxyType({
     "http.abort": Kind(
         doc="The connection is closed in the middle of the response.",
@@ -105,7 +118,7 @@ HTTP: Mapping[str, Kind] = MappingProxyType({
     "http.headers": Kind(
         doc="The headers of the response are changed.",
         parameters={
-            "set": parameter(words, "Headers that are added or replaced.", example="{cache-control: no-store}"),
+            "set": parameter(_headers, "Headers that are added or replaced.", example="{cache-control: no-store}"),
             "remove": parameter(items(fixed_text, at_least=1), "Headers that are taken out.", example="[etag]"),
             **_ROUTE,
         },

@@ -56,6 +56,8 @@ def _target(node: Node, place: Place) -> Target:
     if any(key not in values for key in fields.written & _TARGET.keys.keys()):
         raise RefusedError
     among = values.get("any_of", ())
+    if len(set(among)) != len(among):
+        raise place.key("any_of").wrong(fields.node.get("any_of") or node, "services, each once", code="wrong-value")
     if "any_of" in values and values.get("count", 1) > len(set(among)):
         expected = f"at most {len(set(among))}, the length of any_of"
         raise place.key("count").wrong(fields.node.get("count") or node, expected, code="wrong-value")
