@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 
 from cleanroom.canonical import Json
 from cleanroom.quantity import Duration, Rate, Size
+from cleanroom.spec.runtime_text import RuntimeText
 
 _EXACT = 2**53  # RFC 8785 numbers are doubles
 
@@ -19,8 +20,10 @@ def plain(value: object) -> Json:  # noqa: PLR0911 -- one return for each kind o
     """
     if value is None or isinstance(value, bool | float):
         return value
+    if isinstance(value, RuntimeText):
+        return _open(value)
     if isinstance(value, str):
-        return str(value)  # a template that is still open: its text
+        return value
     if isinstance(value, int):
         return value if abs(value) <= _EXACT else str(value)
     if isinstance(value, Duration | Size | Rate):
@@ -34,3 +37,13 @@ def plain(value: object) -> Json:  # noqa: PLR0911 -- one return for each kind o
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     raise TypeError(f"{type(value).__name__} is not a value of a spec")
+
+
+def _open(value: RuntimeText) -> Json:
+    """Return a template that waits for the run, with what is known of it already: another variable, another digest."""
+    parts = (part if isinstance(part, str) else f"{{{{ {part.source} }}}}" for part in value.parts)
+    given: dict[str, object] = {}
+    for part in value.parts:
+        given |= {} if isinstance(part, str) else part.bindings
+    text = "".join(parts)
+    return {"template": text, "given": plain(given)} if given else text

@@ -5,6 +5,7 @@ import pytest
 from cleanroom.plan.plain import plain
 from cleanroom.quantity import Duration, Rate, Size
 from cleanroom.spec.fault import AtManual, AtStep, Target
+from cleanroom.spec.runtime_text import Expression, RuntimeText
 from cleanroom.spec.service import Service
 from cleanroom.spec.source import Position
 
@@ -30,3 +31,13 @@ def test_classes_are_told_apart_and_positions_left_out():
 def test_what_is_no_value_of_a_spec_is_refused(value):
     with pytest.raises(TypeError, match="is not a value of a spec"):
         plain(value)
+
+
+def test_an_open_template_is_what_is_known_of_it_so_that_another_variable_is_another_plan():
+    of_run = Expression("captured.id", frozenset({"captured"}), {})
+    assert plain(RuntimeText("/{{ vars.p }}/{{ captured.id }}", ("/orders/", of_run))) == "/orders/{{ captured.id }}"
+    bound = Expression("captured.id ~ vars.p", frozenset({"captured"}), {"vars": {"p": 1}})
+    assert plain(RuntimeText("{{ captured.id ~ vars.p }}", (bound,))) == {
+        "template": "{{ captured.id ~ vars.p }}",
+        "given": {"vars": {"p": 1}},
+    }
