@@ -107,17 +107,17 @@ def _at(node: Node | None, fallback: Position, *path: str | int) -> Position:
 def _check_faults(scenario: Scenario, node: Node, steps: Mapping[Position, Node], log: ProblemLog) -> None:
     """Report steps that inject or heal a fault which is not there, begins by itself, or has not been injected."""
     known = _faults(node)
-    injected: set[str] = set()
+    injected: dict[str, bool] = {}
     for step in scenario.steps:
         for one in step.walk():
             _check_fault(one, scenario, (known, injected), (steps.get(one.at), log))
         # Neighbours in `parallel` begin together: none of them is injected before another.
-        injected -= {one.action.fault for one in step.walk() if isinstance(one.action, HealAction)}
-        injected |= {one.action.fault for one in step.walk() if isinstance(one.action, InjectAction)}
+        injected |= {one.action.fault: False for one in step.walk() if isinstance(one.action, HealAction)}
+        injected |= {one.action.fault: True for one in step.walk() if isinstance(one.action, InjectAction)}
 
 
 def _check_fault(
-    step: Step, scenario: Scenario, ids: tuple[tuple[str, ...], set[str]], where: tuple[Node | None, ProblemLog]
+    step: Step, scenario: Scenario, ids: tuple[tuple[str, ...], dict[str, bool]], where: tuple[Node | None, ProblemLog]
 ) -> None:
     action, (known, injected), (node, log) = step.action, ids, where
     if not isinstance(action, InjectAction | HealAction):
@@ -135,4 +135,6 @@ def _check_fault(
     elif isinstance(action, HealAction) and FAULTS[fault.kind].instant:
         log.report("impossible", at, f"the fault {shown(fault.id)} is over as soon as it is injected: nothing to heal")
     elif isinstance(action, HealAction) and fault.id not in injected:
-        log.report("impossible", at, f"no step before this one injects the fault {shown(fault.id)}, or it is healed")
+        log.report("impossible", at, f"no step before this one injects the fault {shown(fault.id)}")
+    elif isinstance(action, HealAction) and not injected[fault.id]:
+        log.report("impossible", at, f"a step before this one heals the fault {shown(fault.id)} already")
