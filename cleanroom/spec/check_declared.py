@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from cleanroom.spec.check_scenario import step_nodes
 from cleanroom.spec.declared import Declared
+from cleanroom.spec.document import Table
 from cleanroom.spec.reference import items_at, locate, text_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from cleanroom.spec.document import Node
     from cleanroom.spec.fault import Fault
@@ -24,12 +25,14 @@ def declared_in(scenario: Scenario | None, node: Node, services: tuple[str, ...]
     ids = [text_at(fault, "id") for fault in items_at(node, "chaos")]
     faults: dict[str, Fault | None] = {name: read.get(name) for name in ids if name}
     workloads = [(step, written) for step in steps if (written := locate(step, "workload")) is not None]
+    # A journal without a name of its own is called like its step.
+    journals = [(text_at(written, "journal") or text_at(step, "name"), written) for step, written in workloads]
     return Declared(
         services=services,
         faults=MappingProxyType(faults),
         steps=_named(text_at(step, "name") for step in steps),
-        # A journal without a name of its own is called like its step.
-        journals=_named(text_at(written, "journal") or text_at(step, "name") for step, written in workloads),
+        journals=_named(name for name, _ in journals),
+        groups=_groups((name, ("worker", *_keys(locate(written, "vars")))) for name, written in journals),
         snapshots=_named(text_at(step, "snapshot", "id") for step in steps),
     )
 
@@ -45,8 +48,21 @@ def declared_by_all(scenarios: tuple[Declared, ...], services: tuple[str, ...]) 
         faults=MappingProxyType(faults),
         steps=_named(name for part in scenarios for name in part.steps),
         journals=_named(name for part in scenarios for name in part.journals),
+        groups=_groups(found for part in scenarios for found in part.groups.items()),
         snapshots=_named(name for part in scenarios for name in part.snapshots),
     )
+
+
+def _groups(found: Iterable[tuple[str, tuple[str, ...]]]) -> Mapping[str, tuple[str, ...]]:
+    """Return the groups by journal; one that several workloads write has those of all."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for journal, names in found:
+        groups[journal] = _named((*groups.get(journal, ()), *names))
+    return MappingProxyType(groups)
+
+
+def _keys(node: Node | None) -> tuple[str, ...]:
+    return tuple(entry.key for entry in node.entries) if isinstance(node, Table) else ()
 
 
 def _named(names: Iterable[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from cleanroom.spec.invariant import (
 )
 from cleanroom.spec.operand import shown
 from cleanroom.spec.pattern import Pattern
+from cleanroom.spec.problem import nearest, one_of
 from cleanroom.spec.reference import items_at, locate, require, require_unique, text_at
 from cleanroom.spec.runner_span import span_names, unselectable
 from cleanroom.spec.runtime_text import RuntimeText
@@ -159,7 +160,17 @@ class _References:
                 require(check.snapshot, at, self._declared.snapshots, "snapshot", self._log)
             elif isinstance(check, (AcknowledgedInvariant, ErrorClassesInvariant, FairnessInvariant)):
                 at = self._at(found.at, kind, "journal")
-                require(check.journal, at, self._declared.journals, "journal", self._log)
+                known = require(check.journal, at, self._declared.journals, "journal", self._log)
+                if known and isinstance(check, FairnessInvariant):
+                    self._check_group(check, self._at(found.at, kind, "by"))
+
+    def _check_group(self, check: FairnessInvariant, at: Position) -> None:
+        groups = self._declared.groups.get(check.journal, ())
+        if groups and check.by not in groups:
+            close = nearest(check.by, groups)
+            message = f"the operations of the journal {shown(check.journal)} have no {shown(check.by)} to group them by"
+            suggestion = f"did you mean {close}?" if close else ""
+            self._log.report("wrong-value", at, message, expected=one_of(groups), suggestion=suggestion)
 
     def _runner_names(self) -> frozenset[str]:
         # What a fault does may be told under the name of another kind (dependency.down kills), so any kind will do.

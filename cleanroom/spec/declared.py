@@ -9,6 +9,7 @@ from types import MappingProxyType
 from cleanroom.spec.fault import Fault
 
 _NO_FAULTS: Mapping[str, Fault | None] = MappingProxyType({})
+_NO_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,4 +22,6 @@ class Declared:
     steps: tuple[str, ...] = ()
     """Every name of a step, those inside `parallel` and a workload's mix too: each may have a span."""
     journals: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_GROUPS)
+    """By journal, what its operations can be grouped by: `worker`, and the variables of the workload."""
     snapshots: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ SCENARIO = """\
 chaos: [{id: kill, fault: container.kill, target: db}, {id: broken, fault: nonsense}, {fault: nameless}]
 steps:
   - {name: load, workload: {mix: [{step: {name: one}}]}}
-  - {name: more, workload: {journal: orders, mix: []}}
+  - {name: more, workload: {journal: orders, vars: {sku: uuid}, mix: []}}
   - {name: both, parallel: [{name: left, snapshot: {id: before}}, {name: right}]}
 property: {oracle: {name: reference}}
 """
@@ -31,6 +31,7 @@ def test_what_is_written_is_declared_at_any_depth_and_even_where_it_is_broken(ki
     assert dict(declared.faults) == {"kill": kill, "broken": None}
     assert set(declared.steps) == {"load", "one", "more", "both", "left", "right", "reference"}
     assert (declared.journals, declared.snapshots, declared.services) == (("load", "orders"), ("before",), ("db",))
+    assert dict(declared.groups) == {"load": ("worker",), "orders": ("worker", "sku")}
     assert dict(declared_in(None, node_of(SCENARIO), ()).faults) == {"kill": None, "broken": None}
 
 
@@ -41,6 +42,7 @@ def test_a_suite_declares_what_all_of_its_scenarios_do(kill):
     assert dict(together.faults) == {"kill": kill, "broken": None}
     assert together.steps == (*broken.steps, "last")
     assert together.services == ("db",)
+    assert dict(together.groups) == dict(broken.groups)
 
 
 @pytest.mark.parametrize(

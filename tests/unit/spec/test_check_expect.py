@@ -33,6 +33,7 @@ DECLARED = Declared(
     faults=MappingProxyType(FAULTS),
     steps=("place", "pay"),
     journals=("orders",),
+    groups=MappingProxyType({"orders": ("worker", "sku")}),
     snapshots=("before",),
 )
 SQL = "{service: db, query: select 1}"
@@ -78,6 +79,8 @@ FINE = [
     "{faults: {slow: {verified: true, backend: netem, impact: {affected: [api]}}, blind: {backend: {in: [netem]}}}}",
     "{invariants: [{id: i, unchanged: {snapshot: before}}, {id: j, error_classes: {journal: orders, only: []}}]}",
     "{invariants: [{id: i, holds: {span: {service: whoever}}}]}",
+    "{invariants: [{id: i, fairness: {journal: orders, by: worker, min_share: 1}}]}",
+    "{invariants: [{id: i, fairness: {journal: orders, by: sku, min_share: 1}}]}",
     f"{{invariants: [{{id: i, orphans: {{sql: {SQL}}}}}]}}",
 ]
 
@@ -114,6 +117,7 @@ def test_what_fits_together_is_let_through(source):
         ("{invariants: [{id: i, drift: {snapshot: x}}]}", "unknown-snapshot", 42),
         ("{invariants: [{id: i, delta: {snapshot: x, value: 1}}]}", "unknown-snapshot", 42),
         ("{invariants: [{id: i, fairness: {journal: x, by: worker, min_share: 1}}]}", "unknown-journal", 44),
+        ("{invariants: [{id: i, fairness: {journal: orders, by: wroker, min_share: 1}}]}", "wrong-value", 56),
         ("{invariants: [{id: i, holds: {tcp: {service: x, port: 1}}}]}", "unknown-service", 47),
         ("{invariants: [{id: i, orphans: {sql: {service: x, query: q}}}]}", "unknown-service", 49),
         ("{spans: [{name: a, id: x}, {name: b, id: x}]}", "duplicate-expectation", 43),

@@ -20,6 +20,7 @@ PASSED = {
     "bad-regex.cleanroom.yaml": "no schema says what a regular expression is in Python",
     "clock-impossible.cleanroom.yaml": "a pattern knows no calendar",
     "during-of-nothing.cleanroom.yaml": "a reference to a fault by its id",
+    "fairness-group.cleanroom.yaml": "what groups operations is declared by the workload",
     "merge-of-text.cleanroom.yaml": "merges are resolved before a file is data",
     "meta-lines.cleanroom.yaml": "a pattern for printable text on one line would say nothing to a reader",
     "mock-record-nobody.cleanroom.yaml": "one value of a key needs another key",
