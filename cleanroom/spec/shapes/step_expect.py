@@ -127,10 +127,18 @@ RESULTS: Mapping[str, frozenset[str]] = MappingProxyType(
 
 
 def check_expect_fits(action: str, step: Table, place: Place) -> None:
-    """Report each key of a step's `expect` that its action never has."""
+    """Report each key of a step's `expect` that its action never has, and rows that belong to sessions."""
     expected = step.get("expect")
     known = RESULTS.get(action, _ALWAYS)
     for entry in expected.entries if isinstance(expected, Table) else ():
         if entry.key in _KEYS and entry.key not in known:
             message = f"{place.path}.expect.{entry.key} can never hold: a step with {action} has none"
             place.log.report("impossible", entry.at, message)
+    asked = step.get("sql")
+    if not isinstance(asked, Table) or asked.get("sessions") is None:
+        return
+    for key, inside in (("rows", expected), ("capture", step)):
+        if isinstance(inside, Table) and inside.get(key) is not None:
+            message = f"{place.path} has no rows of its own: each statement of its sessions has some"
+            hint = "write the expectation beside the statement" if key == "rows" else "capture in a step with one query"
+            place.log.report("impossible", inside.key_at(key), message, suggestion=hint)
