@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import Scalar, Table
@@ -12,6 +13,7 @@ from cleanroom.spec.shapes.service import LONGEST_NAME, MOST_REPLICAS
 if TYPE_CHECKING:
     from cleanroom.spec.document import Node
     from cleanroom.spec.problem import ProblemLog
+    from cleanroom.spec.service import Service
     from cleanroom.spec.source import Position
     from cleanroom.spec.suite import Suite
 
@@ -123,6 +125,7 @@ def _check_targets(suite: Suite, written: Node | None, log: ProblemLog) -> None:
     for service in suite.services:
         node = locate(written, service.name)
         nodes = {item.at: item for item in items_at(node, "volumes")}
+        _check_hidden(service, node, log)
         first: dict[str, str] = {path.rstrip("/"): "tmpfs" for path in service.tmpfs}
         first |= {path.rstrip("/"): "a file of files" for path in service.files}
         for volume in service.volumes:
@@ -130,6 +133,19 @@ def _check_targets(suite: Suite, written: Node | None, log: ProblemLog) -> None:
                 message = f"{first[volume.target]} of {service.name} is at {shown(volume.target)} already"
                 log.report("duplicate-target", _found_at(nodes[volume.at], "target"), message)
             first.setdefault(volume.target, "a volume")
+
+
+def _check_hidden(service: Service, node: Node | None, log: ProblemLog) -> None:
+    """Report files that nobody would see: they are put into the container before a tmpfs is mounted over them."""
+    written = locate(node, "files")
+    if not isinstance(written, Table):
+        return
+    over = [posixpath.normpath(path) for path in service.tmpfs]
+    for path in service.files:
+        hiding = next((folder for folder in over if f"{posixpath.normpath(path)}/".startswith(f"{folder}/")), "")
+        if hiding:
+            message = f"the file {shown(path)} of {service.name} lies under its tmpfs {hiding}, which hides it"
+            log.report("contradiction", written.key_at(path), message, expected="a path outside of every tmpfs")
 
 
 def _check_limit(suite: Suite, document: Table, log: ProblemLog) -> None:

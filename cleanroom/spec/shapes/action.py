@@ -92,7 +92,10 @@ CLIENTS: Mapping[str, Key] = MappingProxyType({
 """Actions that ask a service something and have a result."""
 LEAVES: Mapping[str, Key] = MappingProxyType({
     **CLIENTS,
-    "sleep": Key(duration.then(lambda found: SleepAction(duration=found)), "Waits for this long.", example="500ms"),
+    "sleep": Key(
+        duration.then(lambda found: SleepAction(duration=found)), "Waits for this long.", example="500ms",
+        errors=("contradiction",),
+    ),
     "wait_for": Key(
         Shape(_wait_for, "a mapping", _WAIT_FOR), "Asks a probe until it holds.",
         example="{tcp: {service: db, port: 5432}, timeout: 10s}", later=True,
@@ -157,6 +160,7 @@ def step_with(place: str, doc: str, actions: Mapping[str, Key]) -> Shape[Step]:
         values = {key: found for key, found in fields.values.items() if key in _COMMON}
         step = Step(action=value, at=node.at, **values)
         _check_wait(step, fields, place)
+        _check_sleep(step, fields, place)
         return step
 
     return Shape(read, "a step", record)
@@ -179,6 +183,18 @@ def _check_common(action: str, fields: Fields, place: Place) -> None:
         if key in fields.written:
             message = f"{place.path}.{key} stands beside {action}, which {why}"
             log.report("contradiction", node.key_at(key), message, expected=f"{key} only with {', '.join(RESULTS)}")
+
+
+def _check_sleep(step: Step, fields: Fields, place: Place) -> None:
+    """Report a sleep that the step's own timeout cuts: the step fails each time, unless it says that it may."""
+    action = step.action
+    if not isinstance(action, SleepAction) or action.duration <= step.timeout:
+        return
+    if step.expect is not None or "timeout" in step.allow or step.optional:
+        return
+    at = fields.node.key_at("timeout" if "timeout" in fields.written else "sleep")
+    message = f"{place.path} ends after {step.timeout}, before its sleep of {action.duration} is over"
+    place.log.report("contradiction", at, message, suggestion="give the step a longer timeout")
 
 
 def _check_wait(step: Step, fields: Fields, place: Place) -> None:

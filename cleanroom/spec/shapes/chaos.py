@@ -160,7 +160,7 @@ def _record(kind: str, known: Kind) -> Record:
         exactly_one=known.exactly_one,
         at_least_one=who or known.at_least_one,
         at_most_one=(*known.at_most_one, *((who,) if who else ()), *(() if known.instant else (("for", "until"),))),
-        needs=MappingProxyType({"verify_reason": "verify"}),
+        needs=MappingProxyType({"verify_reason": "verify", **known.needs}),
         advice=MappingProxyType(_advice(known)),
     )
 

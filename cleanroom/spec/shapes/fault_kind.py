@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cleanroom.spec.shapes.place import Place
 
 _NOTHING: Mapping[str, Key] = MappingProxyType({})
+_ALONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class Kind:
     at_most_one: tuple[tuple[str, ...], ...] = ()
     at_least_one: tuple[str, ...] = ()
     """At least one of these parameters must be written (code `missing-key`)."""
+    needs: Mapping[str, str] = field(default_factory=lambda: _ALONE)
+    """Parameter to the parameter that it needs beside it (code `missing-key`): without that it would do nothing."""
     rungs: tuple[str, ...] = ()
     """The mechanisms that `backend` can pin, the best first."""
     of_network: bool = False

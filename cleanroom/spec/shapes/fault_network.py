@@ -78,6 +78,7 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
             ),
         },
         required=("delay",),
+        needs=MappingProxyType({"distribution": "jitter", "correlation": "jitter"}),
         rungs=_EMULATION, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.loss": Kind(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cleanroom.spec.otel import CollectorConfig, Forward, Otel, Settle
 from cleanroom.spec.shapes.distinct import distinct
 from cleanroom.spec.shapes.record import Key, Record
-from cleanroom.spec.shapes.shape import choice, either, fixed_text, items, number, pattern_text
+from cleanroom.spec.shapes.shape import Shape, choice, either, fixed_text, items, number, pattern_text
 from cleanroom.spec.shapes.value import duration, words
+
+if TYPE_CHECKING:
+    from cleanroom.spec.document import Node
+    from cleanroom.spec.shapes.place import Place
 
 PROTOCOLS = ("grpc", "http/protobuf", "http/json")
 _url = pattern_text(
@@ -21,9 +27,22 @@ _SETTLE = Record(
         "timeout": Key(
             duration, "How long positive expectations are waited for after the steps, at most.", default="5s"
         ),
-        "quiet": Key(duration, "The time without a new span that ends the waiting.", default="200ms"),
+        "quiet": Key(
+            duration, "The time without a new span that ends the waiting.", default="200ms", errors=("contradiction",)
+        ),
     },
 )
+
+
+def _settle(node: Node, place: Place) -> Settle:
+    fields = _SETTLE(node, place)
+    settle = Settle(**fields.values)
+    if "quiet" in fields.values and settle.quiet > settle.timeout:
+        message = f"{place.path} ends after {settle.timeout}, before it could have been quiet for {settle.quiet}"
+        place.log.report("contradiction", fields.node.key_at("quiet"), message, expected="a longer timeout")
+    return settle
+
+
 _CONFIG = Record(
     place="otel.collector",
     doc="A collector with a configuration of its own.",
@@ -77,7 +96,7 @@ _OTEL = Record(
             default="[tracecontext, baggage]", later=True,
         ),
         "settle": Key(
-            _SETTLE.making(Settle), "When the trace of an iteration counts as complete.",
+            Shape(_settle, "a mapping", _SETTLE), "When the trace of an iteration counts as complete.",
             default="{timeout: 5s, quiet: 200ms}", example="{timeout: 10s, quiet: 1s}",
         ),
         "forward": Key(

@@ -28,6 +28,8 @@ from cleanroom.spec.shapes.shape import (
     name,
     number,
     pattern_text,
+    scalar_text,
+    table,
     text,
 )
 from cleanroom.spec.shapes.value import (
@@ -39,7 +41,6 @@ from cleanroom.spec.shapes.value import (
     positive_size,
     size,
     variables,
-    words,
 )
 from cleanroom.spec.shapes.volume import capability, container_path, volume
 
@@ -74,6 +75,14 @@ _OF_A_MOCK = frozenset({
 })  # fmt: skip
 """Keys that mean something for a service without a container of its own."""
 
+_OURS = "cleanroom."
+"""How the labels begin that the runner itself sets."""
+_labels = table(
+    scalar_text,
+    lambda key: f"begins with {_OURS}, as the labels of the runner do" if key.startswith(_OURS) else "",
+    keys={"pattern": r"^(?!cleanroom\.)"},
+)
+
 _BUILD = Record(
     place="services.<name>.build",
     doc="An image that is built from a folder of the repository.",
@@ -103,13 +112,17 @@ _LIMITS = Record(
         "pids": Key(integer(1), "Processes and threads.", example="100"),
         "nofile": Key(integer(1), "Open files of one process.", example="1024"),
     },
+    needs=MappingProxyType({"swap": "memory"}),
 )  # fmt: skip
 _TELEMETRY = Record(
     place="services.<name>.telemetry",
     doc="Whether and how the service is told where its telemetry goes.",
     keys={
         "inject": Key(boolean, "Whether the standard `OTEL_*` variables are set.", default="true", example="false"),
-        "protocol": Key(choice(*PROTOCOLS), "The protocol that the service speaks.", default="http/protobuf"),
+        "protocol": Key(
+            choice(*PROTOCOLS), "The protocol that the service speaks.", default="http/protobuf",
+            errors=("contradiction",),
+        ),
         "service_name": Key(name, "`service.name` of its resource; the name of the service without it.", example="db"),
     },
 )  # fmt: skip
@@ -129,6 +142,15 @@ _RESTART = Record(
     },
     required=("policy",),
 )  # fmt: skip
+
+
+def _telemetry(node: Node, place: Place) -> Telemetry:
+    fields = _TELEMETRY(node, place)
+    found = Telemetry(**fields.values)
+    if "protocol" in fields.written and not found.inject:
+        message = f"{place.path} names a protocol, and nothing is injected that would tell the service of it"
+        place.log.report("contradiction", fields.node.key_at("protocol"), message, expected="inject: true")
+    return found
 
 
 def _restart(node: Node, place: Place) -> Restart:
@@ -218,11 +240,11 @@ SERVICE = Record(
             default="1", example="3", later=True, errors=("duplicate-service",),
         ),
         "labels": Key(
-            words, "Labels of its containers; a fault can select its target by one.",
+            _labels, "Labels of its containers; a fault can select its target by one.",
             default="{}", example="{tier: storage}",
         ),
         "telemetry": Key(
-            _TELEMETRY.making(Telemetry), "Whether and how it is told where its telemetry goes.",
+            Shape(_telemetry, "a mapping", _TELEMETRY), "Whether and how it is told where its telemetry goes.",
             default="{}", example="{protocol: grpc}",
         ),
         "clock": Key(

@@ -94,13 +94,21 @@ def test_one_answers_to_each_name(source, found):
         ("tmpfs: {/d/: 1k}, volumes: [{name: v, target: /d}]", True),
         ("files: {/d: x}, volumes: [{name: v, target: /d/}]", True),
         ("volumes: [{name: v, target: /d}, {name: w, target: /d}]", True),
-        ("tmpfs: {/d: 1k}, files: {/d/x: y}, volumes: [{name: v, target: /d/y}]", False),
+        ("tmpfs: {/d: 1k}, files: {/e/x: y}, volumes: [{name: v, target: /d/y}]", False),
     ],
 )
 def test_one_thing_is_at_each_path(source, is_found):
     whole = f"{{a: {{image: i, {source}}}}}"
     at = whole.rindex("target: ") + len("target: ") + 4
     assert check(whole)[0] == ([("duplicate-target", 3, at)] if is_found else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "is_hidden"), [("/d/x", True), ("/d//a/x", True), ("/d", True), ("/dd/x", False), ("/x", False)]
+)
+def test_a_file_under_a_tmpfs_would_never_be_seen(path, is_hidden):
+    found, _ = check(f"{{a: {{image: i, tmpfs: {{/d/: 1k}}, files: {{{path}: y}}}}}}")
+    assert [code for code, *_ in found] == (["contradiction"] if is_hidden else [])
 
 
 @pytest.mark.parametrize(("limit", "found"), [(3, [("impossible", 4, 23)]), (4, [])])

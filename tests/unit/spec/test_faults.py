@@ -56,6 +56,7 @@ def minimal(kind, *, also="", without=()):
     examples = {key: value.example or value.shape.example for key, value in known.parameters.items()}
     keys = [*list(known.required), *known.exactly_one[:1], *known.at_least_one[:1]]
     keys = [*(key for key in keys if key not in without), *([also] if also and also not in keys else [])]
+    keys += [known.needs[key] for key in keys if key in known.needs]
     body = ", ".join(f"{key}: {examples[key]}" for key in keys)
     target = ", target: api" if known.struck_by and not {also} & {*known.struck_by} else ""
     inside = f"parameters: {{{body}}}" if known.nested and body else body

@@ -67,6 +67,7 @@ def test_run_refuses_what_it_cannot_carry_out(source, found):
         ("{accept: [traces, traces]}", ("duplicate-signal", 2, 20)),
         ("{accept: [spans]}", ("wrong-value", 2, 12)),
         ("{settle: {quiet: long}}", ("wrong-value", 2, 19)),
+        ("{settle: {timeout: 1s, quiet: 2s}}", ("contradiction", 2, 25)),
         ("{settle: {wait: 1s}}", ("unknown-key", 2, 12)),
         ("{forward: {protocol: grpc}}", ("missing-key", 2, 12)),
         ("{forward: {endpoint: t.example.com}}", ("wrong-value", 2, 23)),
