@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cleanroom.quantity import Duration
 from cleanroom.spec.check_composite import check_composites, members_of
 from cleanroom.spec.check_overlap import check_overlaps
+from cleanroom.spec.check_parameters import check_parameters
 from cleanroom.spec.document import Scalar, Table
 from cleanroom.spec.fault import AtManual, AtOffset, AtProbe, AtStep
 from cleanroom.spec.operand import shown
@@ -44,6 +45,7 @@ def check_chaos(scenario: Scenario, node: Node, services: Mapping[str, Service |
         written = by_position.get(fault.at)
         _Whom(fault, written, services, log).check()
         _When(fault, written, steps, log).check(scenario)
+        check_parameters(fault, written, log)
     ids = tuple(name for name, _ in named)
     check_composites(scenario, by_position, ids, tuple(services), log)
     check_overlaps(scenario.chaos, by_position, log)
