@@ -14,6 +14,8 @@ _NEGATIVE_KEYS = frozenset({
     "no_edges", "no_paths", "acyclic", "single_root", "no_orphans", "closed", "none", "ne", "not_in", "not_contains",
     "forbid_attributes", "leaks", "error_type", "expect_failure", "concurrency", "invariants",
 })  # fmt: skip
+_COUNTS = ("counts", "by_name", "by_service", "by_kind")
+_STATUSES = frozenset({"unset", "ok", "error"})
 _SELECTORS = frozenset({"name", "service", "kind", "scope", "where", "during", "before", "after"})
 
 
@@ -42,6 +44,29 @@ def matches_everything(subject: Subject) -> Iterator[Remark]:
         pattern = word(name) if isinstance(name, Scalar) else word(child(name, "regex"))
         if name is not None and selectors == {"name"} and pattern in _EVERYTHING:
             yield name.at, "the pattern matches every span of every service"
+
+
+def always_holds(subject: Subject) -> Iterator[Remark]:
+    """Yield comparators that nothing breaks."""
+    for expect in subject.expects():
+        for entry in walk(expect.value):
+            if entry.key == "count" and value(entry.value) == {"gte": 0} and not _conditions(expect.value, entry.value):
+                yield entry.value.at, "any number is at least 0: this count cannot break"
+            if entry.key in _COUNTS:
+                for one in (entry, *entries(entry.value)):
+                    if value(one.value) == {"gte": 0}:
+                        yield one.value.at, "any number is at least 0: this count cannot break"
+            allowed = value(child(entry.value, "in"))
+            if isinstance(allowed, list) and {str(status) for status in allowed} >= _STATUSES:
+                yield entry.value.at, "every status is one of these: this check cannot break"
+
+
+def _conditions(expect: Node, count: Node) -> bool:
+    """Whether the expectation that has this count judges more than the number of its spans."""
+    for span in (table for entry in entries(expect) for table in tables(entry.value)):
+        if span.get("count") is count:
+            return not {entry.key for entry in span.entries} <= _PLAIN | _SELECTORS
+    return False
 
 
 def no_negative_check(subject: Subject) -> Iterator[Remark]:

@@ -33,6 +33,14 @@ _ALL = (
         check=expectations.matches_everything,
     ),
     Rule(
+        name="always-holds",
+        level="warning",
+        summary="A comparator that nothing breaks: `{gte: 0}` of a count, or every status there is.",
+        why="A check that cannot fail reads like one that was passed.",
+        remedy="say what is too few, too many or wrong, or take the check out",
+        check=expectations.always_holds,
+    ),
+    Rule(
         name="no-negative-check",
         level="warning",
         summary="A spec that says what must happen and nowhere what must not.",

@@ -39,6 +39,13 @@ FOUND = {
         ("expect: {spans: [{name: '*', status: ok}]}\n", "1:25"),
         ("expect: {spans: [{name: {regex: '.*'}, count: 2}]}\n", "1:25"),
     ],
+    "always-holds": [
+        ("expect: {spans: [{name: a, count: {gte: 0}}]}\n", "1:35"),
+        ("expect: {counts: {errors: {gte: 0}, spans: 1}}\n", "1:27"),
+        ("expect: {counts: {by_name: {a: {gte: 0}}}}\n", "1:32"),
+        ("expect: {status: {all: {in: [unset, ok, error]}}}\n", "1:24"),
+        ("expect: {spans: [{name: a, status: {in: [error, ok, unset]}}]}\n", "1:36"),
+    ],
     "no-negative-check": [("cleanroom: 1\nexpect: {spans: [{name: a, status: ok}]}\n", "2:1")],
     "warnings-only": [("expect: {spans: [{name: a, level: warning}], counts: {errors: 0, level: warning}}\n", "1:35")],
     "scenario-without-expect": [(scenario(), "2:5")],
@@ -100,6 +107,10 @@ CLEAN = {
         "expect: {counts: {spans: 1}, status: {all: {ne: error}}}\n",
     ],
     "matches-everything": ["expect: {spans: [{name: '*', service: a}, {name: 'a*'}, {service: a}]}\n"],
+    "always-holds": [
+        "expect: {spans: [{name: a, count: {gte: 0}, status: ok}]}\n",
+        "expect: {counts: {errors: {gte: 1}, spans: {gte: 0, lt: 9}}, status: {all: {in: [unset, ok]}}}\n",
+    ],
     "no-negative-check": [
         *(
             f"expect: {{{text}}}\n"
