@@ -16,7 +16,16 @@ from cleanroom.spec.shapes.session import sql_action
 from cleanroom.spec.shapes.shape import Shape, boolean, fixed_text, name, text
 from cleanroom.spec.shapes.step_expect import RESULTS, check_expect_fits, step_expect
 from cleanroom.spec.shapes.value import command, duration, positive_duration, variables
-from cleanroom.spec.step import HealAction, InjectAction, RunAction, SleepAction, SnapshotAction, Step, WaitForAction
+from cleanroom.spec.step import (
+    HealAction,
+    InjectAction,
+    RunAction,
+    SleepAction,
+    SnapshotAction,
+    Step,
+    WaitForAction,
+    WorkloadAction,
+)
 
 if TYPE_CHECKING:
     from cleanroom.spec.document import Node
@@ -186,14 +195,16 @@ def _check_common(action: str, fields: Fields, place: Place) -> None:
 
 
 def _check_sleep(step: Step, fields: Fields, place: Place) -> None:
-    """Report a sleep that the step's own timeout cuts: the step fails each time, unless it says that it may."""
+    """Report a sleep or a workload that the timeout cuts: the step fails each time, unless it says that it may."""
     action = step.action
-    if not isinstance(action, SleepAction) or action.duration <= step.timeout:
+    key, lasts = ("workload", action.workload.duration) if isinstance(action, WorkloadAction) else ("sleep", None)
+    lasts = action.duration if isinstance(action, SleepAction) else lasts
+    if lasts is None or lasts <= step.timeout:
         return
     if step.expect is not None or "timeout" in step.allow or step.optional:
         return
-    at = fields.node.key_at("timeout" if "timeout" in fields.written else "sleep")
-    message = f"{place.path} ends after {step.timeout}, before its sleep of {action.duration} is over"
+    at = fields.node.key_at("timeout" if "timeout" in fields.written else key)
+    message = f"{place.path} ends after {step.timeout}, before its {key} of {lasts} is over"
     place.log.report("contradiction", at, message, suggestion="give the step a longer timeout")
 
 
