@@ -244,6 +244,11 @@ def _check_graph(expect: Expect, log: ProblemLog) -> None:
     graph = expect.graph
     if graph is None or graph.level != "error":
         return
+    for pair in (*graph.edges, *graph.paths):
+        if pair.child.of_runner and not pair.parent.of_runner:
+            why = "the runner's own spans have only its own above them"
+            message = f"[{pair.parent}, {pair.child}] can never hold: {why}"
+            log.report("impossible", pair.at, message)
     # A direct edge is a path too.
     for wanted, kind, forbidden, other in (
         (graph.edges, "edges", graph.no_edges, "no_edges"),

@@ -95,7 +95,9 @@ def _tried(bounding: Comparator, *, count: bool) -> Sequence[object]:
         return _counts(edges) if count else _numbers(edges)
     if len(kinds) == 1 and all(type(bound) in kinds for bound in bounds):
         kind = kinds.pop()
-        return [kind(whole) for edge in _edges(bounding) for whole in _around(edge)]
+        # Nothing lasts for less than no time; a size may be judged of what shrinks.
+        low = 0 if kind is Duration else -math.inf
+        return [kind(whole) for edge in _edges(bounding) for whole in _around(edge) if whole >= low]
     return ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.comparator import Comparator
@@ -157,18 +158,31 @@ def _check_attributes(span: SpanExpectation, fields: Fields, place: Place) -> No
     """Report attributes and events that are wanted and forbidden, or selected with values that break the condition."""
     wanted = span.attributes or AttributeConditions()
     for name, needed in wanted.all.items():
-        if name in wanted.none and not _wants_absence(needed):
+        forbids = _covering(wanted.none, name)
+        if forbids is not None and not _wants_absence(needed):
             message = f"{place.path}.attributes wants {shown(name)} and forbids it"
-            place.log.report("contradiction", _at(fields, "attributes", "none", wanted.none.index(name)), message)
+            place.log.report("contradiction", _at(fields, "attributes", "none", forbids), message)
         selected = span.where.get(name)
         both = Comparator(tests=(*needed.tests, *selected.tests)) if selected is not None else needed
         if selected is not None and not _wants_absence(needed) and unsatisfiable(both):
             message = f"{place.path} selects by {shown(name)} what its attributes forbid"
             place.log.report("contradiction", _at(fields, "attributes", "all", name), message)
+    for name, chosen in span.where.items():
+        forbids = _covering(wanted.none, name)
+        if forbids is not None and name not in wanted.all and not _wants_absence(chosen):
+            message = f"{place.path} selects by {shown(name)} and forbids it"
+            place.log.report("contradiction", _at(fields, "attributes", "none", forbids), message)
     events = span.events or EventConditions()
-    for name in sorted({*events.all} & {*events.none}):
-        message = f"{place.path}.events wants {shown(name)} and forbids it"
-        place.log.report("contradiction", _at(fields, "events", "none", events.none.index(name)), message)
+    for name in sorted({*events.all}):
+        forbids = _covering(events.none, name)
+        if forbids is not None:
+            message = f"{place.path}.events wants {shown(name)} and forbids it"
+            place.log.report("contradiction", _at(fields, "events", "none", forbids), message)
+
+
+def _covering(globs: tuple[str, ...], name: str) -> int | None:
+    """Return the index of the first glob that names `name` (itself a name, or the very same glob)."""
+    return next((index for index, glob in enumerate(globs) if glob == name or fnmatchcase(name, glob)), None)
 
 
 def _at(fields: Fields, *path: str | int) -> Position:
