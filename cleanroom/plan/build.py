@@ -144,7 +144,8 @@ def _addresses(services: tuple[Service, ...]) -> dict[str, int]:
     names = sorted(service.name for service in services)
     room = _LAST_HOST - _FIRST_HOST + 1
     if len(names) > room:
+        first = services[room].at
         raise SpecError(
-            f"{len(names)} services, and one environment has addresses for {room}", remedy="split the suite"
+            f"{first}: {len(names)} containers, and one environment has addresses for {room}", remedy="split the suite"
         )
     return {name: _FIRST_HOST + index for index, name in enumerate(names)}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cleanroom.spec.comparator import Comparator
+from cleanroom.spec.comparator import Comparator, judge
 from cleanroom.spec.document import Scalar, Table
 from cleanroom.spec.query import SessionExpect
 from cleanroom.spec.shapes.capture import HEADER_NAME, JSON_PATH
@@ -61,13 +61,28 @@ def _keyed(expression: str, what: str, example: str) -> Shape[Mapping[str, Compa
     return replace(shape, words=f"a mapping from {what} to comparators", example=example)
 
 
+def _between(low: int, high: int) -> Shape[Comparator]:
+    """Return the shape of comparators of a number that only ever lies within these bounds."""
+    counted = comparator("count")
+
+    def read(node: Node, place: Place) -> Comparator:
+        found = counted(node, place)
+        possible = any(judge(found, number).holds for number in range(low, high + 1))
+        if not possible and not judge(found, None, present=False).holds:
+            message = f"{place.path} can never hold: it is from {low} to {high}"
+            place.log.report("impossible", node.at, message)
+            raise RefusedError
+        return found
+
+    return replace(counted, read=read)
+
+
 _text = comparator("text")
-_count = comparator("count")
 _KEYS = {
-    "exit_code": Key(_count, "The exit code of exec and run.", example="0", errors=("impossible",)),
+    "exit_code": Key(_between(0, 255), "The exit code of exec and run.", example="0", errors=("impossible",)),
     "stdout": Key(_text, "Standard output.", example="{contains: done}", errors=("impossible",)),
     "stderr": Key(_text, "Standard error.", example='""', errors=("impossible",)),
-    "status": Key(_count, "The status of the response.", example="201", errors=("impossible",)),
+    "status": Key(_between(100, 599), "The status of the response.", example="201", errors=("impossible",)),
     "headers": Key(
         _keyed(HEADER_NAME, "the name of a header", "{content-type: {starts_with: text/}}"),
         "Headers of the response, by name in any case.", errors=("impossible",),
