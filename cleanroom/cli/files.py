@@ -19,12 +19,14 @@ def inside(text: str, root: Path, *, exists: bool = True) -> Path:
     return path
 
 
-def write_new(path: Path, text: str, *, force: bool = False) -> None:
-    """Write a file that is not there yet; raises UsageError when it is, or cannot be written."""
+def write_new(
+    path: Path, text: str, *, force: bool = False, otherwise: str = "give another name, or replace it with --force"
+) -> None:
+    """Write a file that is not there yet; raises UsageError (advice `otherwise`) when it is, or cannot be written."""
     try:
         with path.open("w" if force else "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} is there already", remedy="give another name, or replace it with --force") from None
+        raise UsageError(f"{path} is there already", remedy=otherwise) from None
     except OSError as err:
         raise UsageError(f"{path} cannot be written: {err.strerror}") from err

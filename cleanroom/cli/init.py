@@ -41,7 +41,7 @@ def _init(_arguments: argparse.Namespace) -> int:
             remedy="go where one is, or write a spec by hand: `cleanroom explain services` and README.md tell how",
         )
     path = here / f"{name}.cleanroom.yaml"
-    write_new(path, text)
+    write_new(path, text, otherwise="move it away first: init replaces nothing")
     sys.stdout.write(relay(f"wrote {path.name} from {source}; next: cleanroom validate {path.name}\n"))
     return int(ExitCode.PASS)
 

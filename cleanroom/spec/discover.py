@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SUFFIXES = (".cleanroom.yaml", ".cleanroom.yml", ".cleanroom.yaml.j2", ".cleanroom.yml.j2")
+_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of control characters, halves of surrogate pairs (bytes that are no text) and line ends."""
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
@@ -77,12 +80,11 @@ def _matches(pattern: str, root: Path) -> set[Path]:
 
 
 def _check_name(name: Path) -> None:
-    try:
-        str(name).encode()
-    except UnicodeEncodeError:
-        raise UsageError(
-            f"the name of the spec {str(name)!r} is not UTF-8 text", remedy="rename the file or its folder"
-        ) from None
+    """Refuse names that are no text, and those that a terminal or a log would take for more than a name."""
+    bad = next((character for character in str(name) if unicodedata.category(character) in _NO_TEXT), "")
+    if bad:
+        what = "is not UTF-8 text" if unicodedata.category(bad) == "Cs" else "has a control character in it"
+        raise UsageError(f"the name of the spec {str(name)!r} {what}", remedy="rename the file or its folder")
 
 
 def _files(directory: Path, root: Path) -> set[Path]:

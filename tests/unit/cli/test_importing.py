@@ -107,8 +107,9 @@ def test_init_makes_a_spec_of_a_dockerfile_that_is_valid(call, tmp_path, monkeyp
 def test_init_replaces_nothing(call, tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM x\n")
     call("init")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="is there already") as refused:
         call("init")
+    assert "--force" not in str(refused.value)
 
 
 def test_init_with_nothing_to_begin_with_says_what_to_do(call):

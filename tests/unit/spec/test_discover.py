@@ -49,9 +49,16 @@ def test_a_link_that_leaves_the_workspace_is_named(tmp_path: Path) -> None:
         discover(["."], root)
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    name = os.fsdecode(b"b\xff.cleanroom.yaml")
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        (os.fsdecode(b"b\xff.cleanroom.yaml"), "is not UTF-8 text"),
+        ("a\n::error::b.cleanroom.yaml", "control character"),
+        ("a\x1b[31m.cleanroom.yaml", "control character"),
+    ],
+)
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path, name: str, what: str) -> None:
     (tmp_path / name).touch()
     for pattern in (".", name):
-        with pytest.raises(UsageError, match="is not UTF-8 text"):
+        with pytest.raises(UsageError, match=what):
             discover([pattern], tmp_path)
