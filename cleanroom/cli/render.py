@@ -47,7 +47,7 @@ def _instances(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def _document(instance: dict[str, Any]) -> str:
     """Return one instance as YAML under a comment that names it."""
-    from cleanroom.spec.matrix import label  # noqa: PLC0415
+    from cleanroom.spec.templates.matrix import label  # noqa: PLC0415
     from cleanroom.spec.yaml_text import yaml_text  # noqa: PLC0415
 
     combination = label(instance["instance"])

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 
 from cleanroom.canonical import Json
 from cleanroom.quantity import Duration, Rate, Size
-from cleanroom.spec.runtime_text import RuntimeText
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 _EXACT = 2**53  # RFC 8785 numbers are doubles
 

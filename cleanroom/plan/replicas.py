@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from cleanroom.errors import SpecError
-from cleanroom.spec.expression import ExpressionError, Work, evaluate, text_of
-from cleanroom.spec.runtime_text import RuntimeText
 from cleanroom.spec.service import Service
-from cleanroom.spec.template_names import pure_functions
+from cleanroom.spec.templates.expression import ExpressionError, Work, evaluate, text_of
+from cleanroom.spec.templates.names import pure_functions
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 Value = TypeVar("Value")
 

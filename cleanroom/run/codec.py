@@ -20,10 +20,10 @@ from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.fault import Fault
 from cleanroom.spec.probe import Probe
-from cleanroom.spec.runtime_text import Expression, RuntimeText
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
 from cleanroom.spec.step import Step
+from cleanroom.spec.templates.runtime_text import Expression, RuntimeText
 
 Value = TypeVar("Value")
 _WRAPPED: Final = {"type", "mapping"}

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from cleanroom.errors import UsageError
 from cleanroom.spec.discover import discover, is_inside
 from cleanroom.spec.document import LARGEST_FILE, UnreadableError, decode, read_document
-from cleanroom.spec.expression import Work
-from cleanroom.spec.matrix import NO_MATRIX, combinations, label
 from cleanroom.spec.problem import MOST_PROBLEMS, ProblemLog, render_problems
 from cleanroom.spec.source import Position, Problem
-from cleanroom.spec.template import render, render_node
-from cleanroom.spec.template_names import Names
+from cleanroom.spec.templates.expression import Work
+from cleanroom.spec.templates.matrix import NO_MATRIX, combinations, label
+from cleanroom.spec.templates.names import Names
+from cleanroom.spec.templates.template import render, render_node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from cleanroom.spec.document import Table
-    from cleanroom.spec.matrix import Combination
     from cleanroom.spec.suite import Suite
+    from cleanroom.spec.templates.matrix import Combination
 
 __all__ = ["discover", "load_spec", "load_suite", "render_problems", "render_spec"]
 
@@ -124,7 +124,7 @@ def _instances(path: Path, given: Names) -> tuple[ProblemLog, tuple[Instance, ..
     try:
         text = decode(_read(path, given.root, log), log)
         if path.suffix == ".j2":
-            from cleanroom.spec.whole_file import read_whole_file  # noqa: PLC0415 -- other specs need not pay for it
+            from cleanroom.spec.templates.whole_file import read_whole_file  # noqa: PLC0415 -- other specs need not pay for it
 
             document = read_whole_file(text, given, log, work)
         else:
@@ -151,7 +151,7 @@ def _instances(path: Path, given: Names) -> tuple[ProblemLog, tuple[Instance, ..
 
 def _suite(instance: Instance, root: Path, directory: Path) -> Suite | None:
     """Return the suite that an instance is; None when it has a problem, which is in the instance's log."""
-    from cleanroom.spec.check import check  # noqa: PLC0415 -- rendering needs neither shapes nor checks
+    from cleanroom.spec.checks.suite import check  # noqa: PLC0415 -- rendering needs neither shapes nor checks
     from cleanroom.spec.shapes.place import Place, RefusedError  # noqa: PLC0415
     from cleanroom.spec.shapes.suite import belongs, read_suite  # noqa: PLC0415
 

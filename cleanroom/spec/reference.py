@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cleanroom.spec.document import Items, Scalar, Table
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import nearest, one_of
-from cleanroom.spec.runtime_text import RuntimeText
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,7 +12,7 @@ from cleanroom.quantity import Duration, Rate, Size, parse_duration
 from cleanroom.spec.comparator import Comparator, judge
 from cleanroom.spec.operand import Operand
 from cleanroom.spec.problem import one_of
-from cleanroom.spec.runtime_text import RuntimeText
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 Number: TypeAlias = int | float
 _BOUNDING = ("eq", "gt", "gte", "lt", "lte", "between", "in", "approx")

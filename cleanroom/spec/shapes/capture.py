@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 """What a template can write after a dot."""
 _NAME = re.compile(VARIABLE)
-JSON_PATH = r"\$|\$?(?:\.?[^.\[\]]+|\[[0-9]+\])(?:\.[^.\[\]]+|\[[0-9]+\])*"
+JSON_PATH = r"\$|(?!/)\$?(?:\.?[^.\[\]]+|\[[0-9]+\])(?:\.[^.\[\]]+|\[[0-9]+\])*"
 json_path = pattern_text(JSON_PATH, "a JSON path such as a.b[0].c, or $ for the whole", example="order.id")
 """`a.b[0].c`, as `expect.json` takes it."""
 HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cleanroom.spec.document import Scalar
-from cleanroom.spec.runtime_text import RuntimeText
 from cleanroom.spec.shapes.record import Key
 from cleanroom.spec.shapes.shape import Shape, integer, items, number, pattern_text
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,12 +21,12 @@ from cleanroom.spec.generator import (
     UuidGenerator,
     WeightedChoice,
 )
-from cleanroom.spec.runtime_text import RuntimeText
 from cleanroom.spec.shapes.capture import VARIABLE, identifier
 from cleanroom.spec.shapes.place import RefusedError
 from cleanroom.spec.shapes.query import scalars
 from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.shape import Shape, choice, either, fixed_text, integer, items, lazy, number, table
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

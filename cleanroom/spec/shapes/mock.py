@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from cleanroom.spec.document import Items, Scalar, plain
 from cleanroom.spec.mock import CassetteMock, JsonBody, Match, Mock, OpenapiMock, Reply, Route, RoutesMock
-from cleanroom.spec.runtime_text import RuntimeText
 from cleanroom.spec.shapes.place import RefusedError
 from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.shape import (
@@ -23,6 +22,7 @@ from cleanroom.spec.shapes.shape import (
     table,
 )
 from cleanroom.spec.shapes.value import duration, pattern
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -49,7 +49,9 @@ def _scalar(node: Node, place: Place) -> Moment:
         hint = "what clock.freeze shows is written as parameters: {at: …}"
         raise place.wrong(node, _WORDS, code="wrong-value", suggestion=hint)
     if isinstance(node, Scalar) and isinstance(node.value, str) and not _NUMBER.match(node.value):
-        hint = "did you mean manual?" if nearest(node.value, ("manual",)) else "to begin at a step, write {before_step: …}"
+        hint = (
+            "did you mean manual?" if nearest(node.value, ("manual",)) else "to begin at a step, write {before_step: …}"
+        )
         raise place.wrong(node, _WORDS, code="wrong-value", suggestion=hint)
     return AtOffset(offset=duration(node, place))
 

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from cleanroom.spec.document import Node, Scalar, kind
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import ProblemLog, one_of
-from cleanroom.spec.runtime_text import RuntimeText
 from cleanroom.spec.source import Position
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 _NOWHERE: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 _HOME = MappingProxyType({

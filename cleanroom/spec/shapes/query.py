@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import Items, Scalar, plain
 from cleanroom.spec.query import DIALECT_PORTS, ExecAction, HttpAction, Query, RedisAction, SqlAction
-from cleanroom.spec.runtime_text import RuntimeText
 from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.shape import (
     Shape,
@@ -23,6 +22,7 @@ from cleanroom.spec.shapes.shape import (
     text,
 )
 from cleanroom.spec.shapes.value import command, port, variables, words
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

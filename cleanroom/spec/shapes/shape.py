@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from cleanroom.spec.document import Items, Node, Scalar, Table
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import nearest, one_of
-from cleanroom.spec.runtime_text import RuntimeText
 from cleanroom.spec.shapes.place import Place, RefusedError
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 T = TypeVar("T")
 Fragment: TypeAlias = Any

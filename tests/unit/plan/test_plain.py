@@ -5,9 +5,9 @@ import pytest
 from cleanroom.plan.plain import plain
 from cleanroom.quantity import Duration, Rate, Size
 from cleanroom.spec.fault import AtManual, AtStep, Target
-from cleanroom.spec.runtime_text import Expression, RuntimeText
 from cleanroom.spec.service import Service
 from cleanroom.spec.source import Position
+from cleanroom.spec.templates.runtime_text import Expression, RuntimeText
 
 
 def test_values_become_json():

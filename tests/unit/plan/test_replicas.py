@@ -8,9 +8,9 @@ from cleanroom.errors import SpecError
 from cleanroom.plan.build import build_plan
 from cleanroom.plan.replicas import expand
 from cleanroom.plan.timeline import draw
-from cleanroom.spec.runtime_text import Expression, RuntimeText
 from cleanroom.spec.service import Service
 from cleanroom.spec.target import Target
+from cleanroom.spec.templates.runtime_text import Expression, RuntimeText
 from tests.unit.plan.suites import fault, scenario, suite
 
 

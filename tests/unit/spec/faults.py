@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cleanroom.quantity import Duration
-from cleanroom.spec.check_chaos import check_chaos
+from cleanroom.spec.checks.chaos import check_chaos
 from cleanroom.spec.document import read_document
 from cleanroom.spec.problem import ProblemLog
 from cleanroom.spec.reference import items_at, text_at

@@ -1,6 +1,6 @@
 """What an invalid spec says at its top about its own problems, and how to write it anew after a look at each message.
 
-    python -m tests.unit.spec.headers tests/specs/invalid/x.cleanroom.yaml …
+python -m tests.unit.spec.headers tests/specs/invalid/x.cleanroom.yaml …
 """
 
 from __future__ import annotations

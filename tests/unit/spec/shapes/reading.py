@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from cleanroom.spec.document import Entry, Items, Scalar, Table, read_document
 from cleanroom.spec.problem import ProblemLog
-from cleanroom.spec.runtime_text import Expression, RuntimeText
 from cleanroom.spec.shapes.place import Place, RefusedError
+from cleanroom.spec.templates.runtime_text import Expression, RuntimeText
 
 FILE = "x.cleanroom.yaml"
 _RUNTIME = re.compile(r"\{\{ (\w+) \}\}")

@@ -15,11 +15,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import LARGEST_FILE, LINE_END, UnreadableError, read_document
-from cleanroom.spec.expression import ExpressionError, UnknownNameError, Work, members_of, wording, working
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import nearest
 from cleanroom.spec.source import Position
-from cleanroom.spec.template_names import Names, report_member, report_unknown
+from cleanroom.spec.templates.expression import ExpressionError, UnknownNameError, Work, members_of, wording, working
+from cleanroom.spec.templates.names import Names, report_member, report_unknown
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from cleanroom.spec.document import Table
     from cleanroom.spec.problem import ProblemLog
-    from cleanroom.spec.sandbox import Sandbox
+    from cleanroom.spec.templates.sandbox import Sandbox
 
 SUFFIX = ".j2"
 _MACRO = re.compile(r"\{%-? macro ([a-z]\w*)\(")
@@ -132,8 +132,8 @@ def _declared_seed(document: Table) -> int | None:
 
 
 def _render(source: str, names: Names, log: ProblemLog, work: Work) -> Output:
-    from cleanroom.spec.origin import Origins  # noqa: PLC0415 -- imports jinja2
-    from cleanroom.spec.sandbox import BuiltInLoader, Sandbox  # noqa: PLC0415
+    from cleanroom.spec.templates.origin import Origins  # noqa: PLC0415 -- imports jinja2
+    from cleanroom.spec.templates.sandbox import BuiltInLoader, Sandbox  # noqa: PLC0415
 
     origins = Origins(_Position(source))
     sandbox = Sandbox(loader=BuiltInLoader(macro_file), trace=origins)
@@ -214,7 +214,7 @@ def _check_names(tree: nodes.Template, known: Mapping[str, object], log: Problem
     """Whether the template uses known names only; each other one is reported at its line."""
     from jinja2 import TemplateSyntaxError, meta, nodes  # noqa: PLC0415
 
-    from cleanroom.spec.sandbox import BUILT_IN  # noqa: PLC0415 -- imports jinja2
+    from cleanroom.spec.templates.sandbox import BUILT_IN  # noqa: PLC0415 -- imports jinja2
 
     try:
         unknown = meta.find_undeclared_variables(tree) - known.keys()
@@ -292,4 +292,4 @@ def macros() -> tuple[str, ...]:
 
 def macro_file() -> str:
     """Return the text of the built-in macro file."""
-    return files("cleanroom.spec").joinpath("cleanroom.j2").read_text(encoding="utf-8")
+    return files("cleanroom.spec.templates").joinpath("cleanroom.j2").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cleanroom.spec.check_paths import Paths, settle
+from cleanroom.spec.checks.paths import Paths, settle
 from cleanroom.spec.contract import Contract
 from cleanroom.spec.mock import CassetteMock
 from cleanroom.spec.otel import CollectorConfig

@@ -10,7 +10,8 @@ from typing import Any
 
 from jinja2.runtime import Undefined
 
-from cleanroom.spec.expression import (
+from cleanroom.spec.operand import shown
+from cleanroom.spec.templates.expression import (
     LARGEST_BITS,
     LARGEST_LIST,
     LARGEST_RESULT,
@@ -20,7 +21,6 @@ from cleanroom.spec.expression import (
     to_json,
     work,
 )
-from cleanroom.spec.operand import shown
 
 _PRECISION = 15
 _LONGEST_DIGITS = 100

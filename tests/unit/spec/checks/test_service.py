@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cleanroom.spec.check_service import check_services, declared_services
+from cleanroom.spec.checks.service import check_services, declared_services
 from cleanroom.spec.problem import ProblemLog
 from cleanroom.spec.shapes.place import Place
 from cleanroom.spec.shapes.service import LONGEST_NAME, services

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cleanroom.spec.check import _looks
-from cleanroom.spec.check_declared import declared_by_all, declared_in
+from cleanroom.spec.checks.declared import declared_by_all, declared_in
+from cleanroom.spec.checks.suite import _looks
 from cleanroom.spec.fault import Fault
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.shapes.chaos import fault

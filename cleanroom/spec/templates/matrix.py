@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from cleanroom.spec.document import MOST_NODES, Items, Scalar, Table
-from cleanroom.spec.expression import text_of
 from cleanroom.spec.operand import shown
 from cleanroom.spec.reference import require
+from cleanroom.spec.templates.expression import text_of
 
 if TYPE_CHECKING:
     from cleanroom.spec.document import Entry, Node

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 from jinja2 import Undefined, nodes
 from jinja2.utils import pass_context
 
-from cleanroom.spec.expression import ExpressionError, text_of, work
-from cleanroom.spec.sandbox import INTERNAL, Trace, cost, internal
-from cleanroom.spec.whole_file import Piece
+from cleanroom.spec.templates.expression import ExpressionError, text_of, work
+from cleanroom.spec.templates.sandbox import INTERNAL, Trace, cost, internal
+from cleanroom.spec.templates.whole_file import Piece
 
 if TYPE_CHECKING:
     from jinja2.runtime import Context
 
-    from cleanroom.spec.whole_file import _Position
+    from cleanroom.spec.templates.whole_file import _Position
 
 
 class Traced(str):

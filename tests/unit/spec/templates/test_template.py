@@ -6,10 +6,10 @@ import os
 import pytest
 
 from cleanroom.spec.document import UnreadableError, decode, kind, plain, read_document
-from cleanroom.spec.expression import Work
 from cleanroom.spec.problem import ProblemLog
-from cleanroom.spec.runtime_text import Expression, RuntimeText
-from cleanroom.spec.template import Names, render
+from cleanroom.spec.templates.expression import Work
+from cleanroom.spec.templates.runtime_text import Expression, RuntimeText
+from cleanroom.spec.templates.template import Names, render
 
 
 @pytest.fixture

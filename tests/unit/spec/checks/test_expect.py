@@ -5,7 +5,7 @@ from types import MappingProxyType
 import pytest
 
 from cleanroom.quantity import Duration
-from cleanroom.spec.check_expect import check_expect
+from cleanroom.spec.checks.expect import check_expect
 from cleanroom.spec.declared import Declared
 from cleanroom.spec.fault import AtManual, Fault
 from cleanroom.spec.problem import ProblemLog

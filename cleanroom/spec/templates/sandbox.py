@@ -23,9 +23,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 from jinja2.visitor import NodeTransformer
 
-from cleanroom.spec.expression import ExpressionError, work
 from cleanroom.spec.operand import shown
-from cleanroom.spec.template_filters import FILTERS, OWN_FILTERS, TESTS, bound, join, listed, weigh
+from cleanroom.spec.templates.expression import ExpressionError, work
+from cleanroom.spec.templates.filters import FILTERS, OWN_FILTERS, TESTS, bound, join, listed, weigh
 
 if TYPE_CHECKING:
     from jinja2.runtime import Context

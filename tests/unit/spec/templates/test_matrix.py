@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from cleanroom.spec.document import decode, read_document
-from cleanroom.spec.matrix import combinations, label
 from cleanroom.spec.problem import ProblemLog
+from cleanroom.spec.templates.matrix import combinations, label
 
 
 def expand(source, size=10):

@@ -10,7 +10,7 @@ from cleanroom.spec.reference import locate, require
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cleanroom.spec.check_paths import Paths
+    from cleanroom.spec.checks.paths import Paths
     from cleanroom.spec.document import Node
     from cleanroom.spec.problem import ProblemLog
 

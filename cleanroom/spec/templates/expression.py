@@ -238,7 +238,7 @@ def wording(err: Exception) -> str:
     missing = _MISSING_PART.match(message)
     if not missing:
         return message[:200]
-    from cleanroom.spec.sandbox import known_parts  # noqa: PLC0415 -- imports jinja2
+    from cleanroom.spec.templates.sandbox import known_parts  # noqa: PLC0415 -- imports jinja2
 
     known = known_parts(missing[1])
     close = nearest(missing[2], known)
@@ -264,7 +264,7 @@ def check_expression(text: str) -> None:
 def _tree(text: str) -> nodes.Node:
     from jinja2 import TemplateError  # noqa: PLC0415
 
-    from cleanroom.spec.sandbox import parse_expression  # noqa: PLC0415 -- imports jinja2
+    from cleanroom.spec.templates.sandbox import parse_expression  # noqa: PLC0415 -- imports jinja2
 
     if len(text) > LONGEST_EXPRESSION:
         raise ExpressionError(f"the expression is longer than {LONGEST_EXPRESSION} characters")
@@ -281,7 +281,7 @@ def _tree(text: str) -> nodes.Node:
 
 @lru_cache(maxsize=8192)
 def _compiled(text: str) -> Callable[..., object]:
-    from cleanroom.spec.sandbox import expressions  # noqa: PLC0415
+    from cleanroom.spec.templates.sandbox import expressions  # noqa: PLC0415
 
     compiled: Callable[..., object] = expressions().compile_expression(text, undefined_to_none=False)
     return compiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cleanroom.spec.check_contradiction import check_contradictions
+from cleanroom.spec.checks.contradiction import check_contradictions
 from cleanroom.spec.comparator import judge
 from cleanroom.spec.document import Items, Scalar, Table
 from cleanroom.spec.invariant import (
@@ -20,8 +20,8 @@ from cleanroom.spec.pattern import Pattern
 from cleanroom.spec.problem import nearest, one_of
 from cleanroom.spec.reference import items_at, locate, require, require_unique, text_at
 from cleanroom.spec.runner_span import span_names, unselectable
-from cleanroom.spec.runtime_text import RuntimeText
 from cleanroom.spec.shapes.fault_table import FAULTS
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

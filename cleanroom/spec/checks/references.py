@@ -10,7 +10,7 @@ from cleanroom.spec.document import Items, Scalar
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import nearest, one_of
 from cleanroom.spec.reference import items_at, locate
-from cleanroom.spec.runtime_text import RuntimeText
+from cleanroom.spec.templates.runtime_text import RuntimeText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

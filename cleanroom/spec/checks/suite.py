@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanroom.spec.check_declared import declared_by_all, declared_in
-from cleanroom.spec.check_expect import check_expect
-from cleanroom.spec.check_paths import Paths, settle
-from cleanroom.spec.check_question import check_sql_files
-from cleanroom.spec.check_scenario import check_scenario
-from cleanroom.spec.check_service import check_services, declared_services
+from cleanroom.spec.checks.declared import declared_by_all, declared_in
+from cleanroom.spec.checks.expect import check_expect
+from cleanroom.spec.checks.paths import Paths, settle
+from cleanroom.spec.checks.question import check_sql_files
+from cleanroom.spec.checks.scenario import check_scenario
+from cleanroom.spec.checks.service import check_services, declared_services
 from cleanroom.spec.document import Table
 from cleanroom.spec.operand import shown
 from cleanroom.spec.reference import items_at, locate, require_unique

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cleanroom.spec.check_scenario import step_nodes
+from cleanroom.spec.checks.scenario import step_nodes
 from cleanroom.spec.declared import Declared
 from cleanroom.spec.document import Table
 from cleanroom.spec.reference import items_at, locate, text_at

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cleanroom.spec.document import MOST_NODES, Entry, Items, Node, Scalar, Table, kind, plain
-from cleanroom.spec.expression import (
+from cleanroom.spec.operand import shown
+from cleanroom.spec.source import Position
+from cleanroom.spec.templates.expression import (
     ExpressionError,
     TooMuchWorkError,
     UnknownNameError,
@@ -22,16 +24,14 @@ from cleanroom.spec.expression import (
     names_in,
     text_of,
 )
-from cleanroom.spec.operand import shown
-from cleanroom.spec.runtime_text import RUNTIME_NAMES, Expression, RuntimeText
-from cleanroom.spec.source import Position
-from cleanroom.spec.template_names import (
+from cleanroom.spec.templates.names import (
     DEFAULT_SEED,
     PURE_FUNCTIONS,
     Names,
     report_member,
     report_unknown,
 )
+from cleanroom.spec.templates.runtime_text import RUNTIME_NAMES, Expression, RuntimeText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.discover import is_inside
-from cleanroom.spec.expression import LARGEST_LIST, LARGEST_RESULT, ExpressionError, UnknownNameError, text_of, to_json
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import nearest
-from cleanroom.spec.runtime_text import RUNTIME_NAMES
+from cleanroom.spec.templates.expression import (
+    LARGEST_LIST,
+    LARGEST_RESULT,
+    ExpressionError,
+    UnknownNameError,
+    text_of,
+    to_json,
+)
+from cleanroom.spec.templates.runtime_text import RUNTIME_NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from cleanroom.spec.check_chaos import check_chaos
-from cleanroom.spec.check_question import check_question
-from cleanroom.spec.check_references import check_references
+from cleanroom.spec.checks.chaos import check_chaos
+from cleanroom.spec.checks.question import check_question
+from cleanroom.spec.checks.references import check_references
 from cleanroom.spec.fault import AtManual
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import one_of
