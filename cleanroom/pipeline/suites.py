@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +14,14 @@ from cleanroom.plan.build import build_plan
 from cleanroom.plan.model import Plan
 from cleanroom.spec.discover import NothingMatchedError, discover
 from cleanroom.spec.load import RenderedSpec, load_spec, render_spec
-from cleanroom.spec.problem import render_problems
+from cleanroom.spec.problem import nearest, render_problems
 from cleanroom.spec.source import Problem
 from cleanroom.spec.suite import Suite
+from cleanroom.text import one_line
 
 MAX_SEED = 2**31
+_WORD = re.compile(r"\w+")
+_READ = re.compile(r"\bvars\.(\w+)")
 
 
 def load_runnable(options: RunOptions) -> Loaded:
@@ -81,7 +85,8 @@ def _load(options: RunOptions) -> list[Suite]:
     root = Path(options.root)
     suites: list[Suite] = []
     problems: list[Problem] = []
-    for path in _files(options, root):
+    files = _files(options, root)
+    for path in files:
         loaded = load_spec(
             path, root=root, variables=options.variables, environment=options.environment, seed=options.seed
         )
@@ -89,7 +94,23 @@ def _load(options: RunOptions) -> list[Suite]:
         problems.extend(loaded.problems)
     if problems:
         raise InvalidSpecsError(tuple(problems))
+    _check_variables(options, files)
     return suites
+
+
+def _check_variables(options: RunOptions, files: Sequence[Path]) -> None:
+    """Refuse a variable that no spec names: what was meant has been given to nobody. Raises `UsageError`."""
+    if not options.variables or not files:
+        return
+    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
+    words = set(_WORD.findall(text))
+    for name in options.variables:
+        if name not in words:
+            close = nearest(name, _READ.findall(text))
+            raise UsageError(
+                f"no spec reads the variable {one_line(name)!r}",
+                remedy=f"did you mean {close}?" if close else "take it out, or read it in a template: vars.NAME",
+            )
 
 
 def render_specs(options: RunOptions) -> tuple[RenderedSpec, ...]:
@@ -99,13 +120,15 @@ def render_specs(options: RunOptions) -> tuple[RenderedSpec, ...]:
     """
     options = _with_seed(options)
     root = Path(options.root)
+    files = discover(options.specs, root)
     rendered = tuple(
         render_spec(path, root=root, variables=options.variables, environment=options.environment, seed=options.seed)
-        for path in discover(options.specs, root)
+        for path in files
     )
     problems = tuple(problem for spec in rendered for problem in spec.problems)
     if problems:
         raise InvalidSpecsError(problems)
+    _check_variables(options, files)
     return rendered
 
 

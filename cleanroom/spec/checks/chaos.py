@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cleanroom.quantity import Duration
-from cleanroom.spec.check_parameters import check_parameters
 from cleanroom.spec.checks.composite import check_composites, members_of
 from cleanroom.spec.checks.overlap import check_overlaps
+from cleanroom.spec.checks.parameters import check_parameters
 from cleanroom.spec.document import Scalar, Table
 from cleanroom.spec.fault import AtManual, AtOffset, AtProbe, AtStep
 from cleanroom.spec.operand import shown

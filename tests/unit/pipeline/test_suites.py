@@ -88,6 +88,14 @@ def test_variables_reach_templates(tmp_path):
     assert "echo me-x" in str(load_plans(given).suites[0].scenarios[0].steps[0].action)
 
 
+@pytest.mark.parametrize("load", [load_plans, render_specs])
+def test_a_variable_that_no_spec_reads_is_a_usage_error_with_the_name_that_was_meant(load, tmp_path):
+    spec(tmp_path, "a.cleanroom.yaml", "a", more='vars: {where: "{{ vars.region }}"}')
+    with pytest.raises(UsageError, match="no spec reads the variable 'regoin'") as caught:
+        load(options(tmp_path, variables={"region": "eu", "regoin": "us"}))
+    assert "did you mean region?" in str(caught.value)
+
+
 def test_what_matches_nothing_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match="nowhere"):
         load_plans(options(tmp_path, specs=("nowhere.cleanroom.yaml",)))
