@@ -13,11 +13,14 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     rm "$secret"
     printf "listen_addresses = '*'\n" >> "$PGDATA/postgresql.conf"
     printf 'host all all all scram-sha-256\n' >> "$PGDATA/pg_hba.conf"
-    pg_ctl start --wait --options='-c listen_addresses='
+    # Nobody but this script reaches the server yet: a check of readiness must not take it for the one that stays.
+    pg_ctl start --wait --options='-c listen_addresses= -c unix_socket_directories=/tmp'
+    export PGHOST=/tmp
     [ "$database" = postgres ] || createdb --username="$user" "$database"
     for script in /docker-entrypoint-initdb.d/*.sql; do
         [ ! -f "$script" ] || psql --username="$user" --dbname="$database" --set=ON_ERROR_STOP=1 --file="$script"
     done
+    unset PGHOST
     pg_ctl stop --wait --mode=fast
 fi
 exec "$@"
