@@ -27,6 +27,7 @@ AUTHORITY = "cleanroom.invalid."
 """The SOA's zone: whoever sees it knows that the answer is ours."""
 _MAX_REFUSALS = 1000
 _MAX_CONNECTIONS = 32
+_TRIES = 20
 _TTL = 0
 """Seconds a client may remember an answer: none, so that a change of behaviour bites at once."""
 
@@ -211,6 +212,18 @@ class Resolver:
 
 
 def _listen(address: str, port: int) -> tuple[socket.socket, socket.socket]:
+    tries = 1 if port else _TRIES
+    while True:
+        tries -= 1
+        try:
+            return _bind(address, port)
+        except OSError:
+            # The kernel chose a port that is free for UDP; somebody may have it for TCP.
+            if not tries:
+                raise
+
+
+def _bind(address: str, port: int) -> tuple[socket.socket, socket.socket]:
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
