@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Callable, Iterator
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Iterator
 
 from cleanroom.errors import TelemetryError
 from cleanroom.trace.model import (
-    NO_ATTRIBUTES,
-    Attributes,
-    AttributeValue,
     Origin,
     Resource,
     Scope,
@@ -23,7 +17,8 @@ from cleanroom.trace.model import (
     StatusCode,
 )
 from cleanroom.trace.otlp_json import json_tree
-from cleanroom.trace.otlp_protobuf import Node, protobuf_tree
+from cleanroom.trace.otlp_protobuf import Node, OtlpSignal, protobuf_tree
+from cleanroom.trace.values import attributes_of, resource_of, scope_of
 
 # The position of a member is its OTLP number.
 _KINDS = tuple(SpanKind)
@@ -36,20 +31,21 @@ def decode_traces(body: bytes, content_type: str, origin: Origin) -> tuple[Span,
     `content_type` is `application/x-protobuf` or `application/json` (parameters are ignored). Raises `TelemetryError`
     for bytes that are not such a request, for ids of the wrong length and for enumerations outside OTLP.
     """
-    return tuple(_spans(_tree(body, content_type), origin))
+    return tuple(_spans(request_tree(body, content_type), origin))
 
 
 def encode_jsonl(body: bytes, content_type: str) -> str:
     """Return one OTLP/JSON line (no newline), as the collector's file exporter writes it; raises `TelemetryError`."""
-    return json.dumps(_tree(body, content_type), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json.dumps(request_tree(body, content_type), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _tree(body: bytes, content_type: str) -> Node:
+def request_tree(body: bytes, content_type: str, signal: OtlpSignal = "traces") -> Node:
+    """Return the OTLP/JSON tree of one request, whatever it was sent as; raises `TelemetryError`."""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == "application/json":
-        return json_tree(body)
+        return json_tree(body, signal)
     if media_type == "application/x-protobuf":
-        return protobuf_tree(body)
+        return protobuf_tree(body, signal)
     raise TelemetryError(
         f"telemetry was sent as {media_type[:80]!r}, expected application/x-protobuf or application/json",
         remedy="set the exporter's protocol to grpc, http/protobuf or http/json",
@@ -58,10 +54,9 @@ def _tree(body: bytes, content_type: str) -> Node:
 
 def _spans(tree: Node, origin: Origin) -> Iterator[Span]:
     for group in tree["resourceSpans"]:
-        resource = Resource(attributes=_attributes(group["resource"]))
+        resource = resource_of(group)
         for scope_spans in group["scopeSpans"]:
-            found = scope_spans["scope"]
-            scope = Scope(name=found.get("name", ""), version=found.get("version", ""), attributes=_attributes(found))
+            scope = scope_of(scope_spans)
             for span in scope_spans["spans"]:
                 yield _span(span, resource, scope, origin)
 
@@ -76,13 +71,13 @@ def _span(node: Node, resource: Resource, scope: Scope, origin: Origin) -> Span:
         kind=_KINDS[_within(node["kind"], len(_KINDS), node, "kind")],
         start_ns=int(node["startTimeUnixNano"]),
         end_ns=int(node["endTimeUnixNano"]),
-        attributes=_attributes(node),
+        attributes=attributes_of(node),
         events=tuple(
-            SpanEvent(name=event["name"], time_ns=int(event["timeUnixNano"]), attributes=_attributes(event))
+            SpanEvent(name=event["name"], time_ns=int(event["timeUnixNano"]), attributes=attributes_of(event))
             for event in node.get("events", ())
         ),
         links=tuple(
-            SpanLink(trace_id=link["traceId"], span_id=link["spanId"], attributes=_attributes(link))
+            SpanLink(trace_id=link["traceId"], span_id=link["spanId"], attributes=attributes_of(link))
             for link in node.get("links", ())
         ),
         status=_STATUSES[_within(status.get("code", 0), len(_STATUSES), node, "status code")],
@@ -121,27 +116,3 @@ def _within(number: int, limit: int, node: Node, what: str) -> int:
             remedy="the exporter that sent this span speaks a newer OTLP or is broken",
         )
     return number
-
-
-def _attributes(node: Node) -> Attributes:
-    pairs = node.get("attributes")
-    return MappingProxyType({pair["key"]: _value(pair["value"]) for pair in pairs}) if pairs else NO_ATTRIBUTES
-
-
-def _value(node: Node) -> AttributeValue:
-    for kind, value in node.items():
-        if kind == "arrayValue":
-            return tuple(_value(item) for item in value["values"])
-        if kind == "kvlistValue":
-            return MappingProxyType({pair["key"]: _value(pair["value"]) for pair in value["values"]})
-        return _SCALARS[kind](value)
-    return None
-
-
-_SCALARS: dict[str, Callable[[Any], AttributeValue]] = {
-    "stringValue": str,
-    "boolValue": bool,
-    "intValue": int,
-    "doubleValue": float,
-    "bytesValue": base64.b64decode,
-}

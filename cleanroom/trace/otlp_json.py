@@ -8,18 +8,22 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 from cleanroom.errors import TelemetryError
-from cleanroom.trace.otlp_protobuf import Node, double_text
+from cleanroom.trace.otlp_protobuf import Node, OtlpSignal, double_text
 
 _MAX_DEPTH = 100  # of attribute values inside one another: what protobuf itself allows
 _MISSING = object()
 _SPAN_KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 _STATUS_CODES = ("UNSET", "OK", "ERROR")
+
+_SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+_SEVERITY = re.compile(rf"SEVERITY_NUMBER_(?P<name>UNSPECIFIED|{'|'.join(_SEVERITIES)})(?P<part>[2-4])?")
 
 _Read: TypeAlias = "Callable[[Any, str], Any]"
 
@@ -31,9 +35,11 @@ class _Key:
     read: _Read
     default: object
     required: bool = False
+    presence: bool = False
+    """Written whenever it was sent: zero is not none."""
 
 
-def json_tree(body: bytes) -> Node:
+def json_tree(body: bytes, signal: OtlpSignal = "traces") -> Node:
     """Return the checked tree of an OTLP/JSON request; raises `TelemetryError` that names the path of what is wrong."""
     try:
         document = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
@@ -42,7 +48,8 @@ def json_tree(body: bytes) -> Node:
             f"{len(body)} bytes sent as OTLP/JSON are not JSON: {err!s:.200}",
             remedy="check that the exporter's protocol matches the content type it sends",
         ) from err
-    return {"resourceSpans": _list(_RESOURCE_SPANS, _object(document, "").get("resourceSpans"), "resourceSpans")}
+    key, keys = _REQUESTS[signal]
+    return {key: _list(keys, _object(document, "").get(key), key)}
 
 
 def _refuse_constant(name: str) -> float:
@@ -68,7 +75,7 @@ def _message(keys: Mapping[str, _Key], value: object, path: str) -> Node:
     for name, key in keys.items():
         found = source.get(name)
         result = key.default if found is None else key.read(found, f"{path}.{name}")
-        if key.required or result:
+        if key.required or result or (key.presence and found is not None):
             node[name] = result
     return node
 
@@ -110,13 +117,32 @@ def _unsigned64(value: object, path: str) -> str:
     return str(_integer(0, 2**64 - 1, value, path))
 
 
+def _signed64(value: object, path: str) -> str:
+    return str(_integer(-(2**63), 2**63 - 1, value, path))
+
+
+def _severity(value: object, path: str) -> int:
+    """Take the number, or a name such as SEVERITY_NUMBER_INFO2."""
+    match = _SEVERITY.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return _integer(0, 24, value, path)
+    return 4 * _SEVERITIES.index(match["name"]) + int(match["part"] or 1) if match["name"] != "UNSPECIFIED" else 0
+
+
 _unsigned32 = partial(_integer, 0, 2**32 - 1)
+_signed32 = partial(_integer, -(2**31), 2**31 - 1)
 
 
 def _enumeration(prefix: str, names: tuple[str, ...], value: object, path: str) -> int:
     if isinstance(value, str) and value.removeprefix(prefix) in names:
         return names.index(value.removeprefix(prefix))
     return _integer(0, len(names) - 1, value, path)
+
+
+def _array(read: _Read, value: object, path: str) -> list[object]:
+    if not isinstance(value, list):
+        raise _wrong(path, "an array", value)
+    return [read(item, f"{path}[{index}]") for index, item in enumerate(value)]
 
 
 def _boolean(value: object, path: str) -> bool:
@@ -177,7 +203,7 @@ def _key_values(value: object, path: str, depth: int = 0) -> list[Node]:
 _VALUES: dict[str, _Read] = {
     "stringValue": _text,
     "boolValue": _boolean,
-    "intValue": lambda value, path: str(_integer(-(2**63), 2**63 - 1, value, path)),
+    "intValue": _signed64,
     "doubleValue": _double,
     "bytesValue": _bytes,
     "arrayValue": _any_value,
@@ -230,3 +256,77 @@ _RESOURCE_SPANS = {
     "scopeSpans": _Key(partial(_list, _SCOPE_SPANS), [], required=True),
     "schemaUrl": _TEXT,
 }
+_WIDE = _Key(_unsigned64, "0")
+_MAYBE = _Key(_double, None, presence=True)
+_WIDE_LIST = _Key(partial(_array, _unsigned64), [])
+_POINT = {"attributes": _ATTRIBUTES, "startTimeUnixNano": _WIDE, "timeUnixNano": _WIDE, "flags": _COUNT}
+_NUMBER = {
+    **_POINT,
+    "asInt": _Key(_signed64, None, presence=True),
+    "asDouble": _MAYBE,
+}
+_DISTRIBUTION = {**_POINT, "count": _WIDE, "sum": _MAYBE, "min": _MAYBE, "max": _MAYBE}
+_HISTOGRAM = {**_DISTRIBUTION, "bucketCounts": _WIDE_LIST, "explicitBounds": _Key(partial(_array, _double), [])}
+_BUCKETS = {"offset": _Key(_signed32, 0), "bucketCounts": _WIDE_LIST}
+_EXPONENTIAL = {
+    **_DISTRIBUTION,
+    "scale": _Key(_signed32, 0),
+    "zeroCount": _WIDE,
+    "zeroThreshold": _Key(_double, 0.0),
+    "positive": _Key(partial(_message, _BUCKETS), {}),
+    "negative": _Key(partial(_message, _BUCKETS), {}),
+}
+_QUANTILE = {"quantile": _Key(_double, 0.0), "value": _Key(_double, 0.0)}
+_SUMMARY = {
+    **_POINT,
+    "count": _WIDE,
+    "sum": _Key(_double, 0.0),
+    "quantileValues": _Key(partial(_list, _QUANTILE), []),
+}
+_TEMPORALITY = _Key(partial(_enumeration, "AGGREGATION_TEMPORALITY_", ("UNSPECIFIED", "DELTA", "CUMULATIVE")), 0)
+
+
+def _data(points: Mapping[str, _Key], **more: _Key) -> _Key:
+    return _Key(partial(_message, {"dataPoints": _Key(partial(_list, points), []), **more}), {}, presence=True)
+
+
+_METRIC = {
+    "name": _TEXT,
+    "description": _TEXT,
+    "unit": _TEXT,
+    "gauge": _data(_NUMBER),
+    "sum": _data(_NUMBER, aggregationTemporality=_TEMPORALITY, isMonotonic=_Key(_boolean, default=False)),
+    "histogram": _data(_HISTOGRAM, aggregationTemporality=_TEMPORALITY),
+    "exponentialHistogram": _data(_EXPONENTIAL, aggregationTemporality=_TEMPORALITY),
+    "summary": _data(_SUMMARY),
+}
+_RECORD = {
+    "timeUnixNano": _WIDE,
+    "observedTimeUnixNano": _WIDE,
+    "severityNumber": _Key(_severity, 0),
+    "severityText": _TEXT,
+    "body": _Key(_any_value, {}),
+    "attributes": _ATTRIBUTES,
+    "droppedAttributesCount": _COUNT,
+    "flags": _COUNT,
+    "traceId": _Key(partial(_hex_id, 32), ""),
+    "spanId": _Key(partial(_hex_id, 16), ""),
+    "eventName": _TEXT,
+}
+
+
+def _grouped(groups: str, items: str, keys: Mapping[str, _Key]) -> dict[str, _Key]:
+    scoped = {"scope": _Key(partial(_message, _SCOPE), {}), items: _Key(partial(_list, keys), []), "schemaUrl": _TEXT}
+    return {
+        "resource": _Key(partial(_message, _RESOURCE), {}),
+        groups: _Key(partial(_list, scoped), []),
+        "schemaUrl": _TEXT,
+    }
+
+
+_REQUESTS: dict[OtlpSignal, tuple[str, Mapping[str, _Key]]] = {
+    "traces": ("resourceSpans", _RESOURCE_SPANS),
+    "metrics": ("resourceMetrics", _grouped("scopeMetrics", "metrics", _METRIC)),
+    "logs": ("resourceLogs", _grouped("scopeLogs", "logRecords", _RECORD)),
+}
+"""Signal → the only key of its request, and the keys of each item there."""
