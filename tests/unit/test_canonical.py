@@ -4,7 +4,8 @@ import hashlib
 import json
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cleanroom.canonical import canonical_bytes, digest
@@ -48,6 +49,12 @@ def test_what_has_no_single_form_is_refused(value):
             canonical_bytes(whole)
 
 
+@pytest.mark.parametrize("value", [b"x", {1}, object()])
+def test_what_is_no_json_is_refused(value):
+    with pytest.raises(ValueError, match="is no JSON"):
+        canonical_bytes([value])
+
+
 @given(JSON)
 def test_the_bytes_are_json_of_the_same_value_and_stay_as_they_are(value):
     data = canonical_bytes(value)
@@ -62,6 +69,18 @@ def test_the_order_of_keys_means_nothing(value, random):
     keys = list(value)
     random.shuffle(keys)
     assert canonical_bytes({k: value[k] for k in keys}) == canonical_bytes(value)
+
+
+@given(JSON)
+@example({"\ufb33": 1, "\U0001f600": 2, "e\u0301": 3, "": 4})
+@example(["\x7f", "\x00\x1f\b\f\n\r\t\u2028", True, 1, 1.0, -0.0, 5e-324, 1e21, 1e20, 123456789012345680.0, 1e-7])
+def test_the_reference_implementation_writes_the_same(value):
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_float_is_written_as_the_reference_does(value):
+    assert canonical_bytes(value) == rfc8785.dumps(value)
 
 
 def test_a_digest_names_its_algorithm():
