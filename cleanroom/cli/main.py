@@ -17,9 +17,11 @@ from cleanroom.cli import (
     lint,
     plan,
     render,
+    report,
     run,
     schema,
     validate,
+    verify,
 )
 from cleanroom.errors import CleanroomError, ExitCode
 from cleanroom.text import relay
@@ -32,6 +34,10 @@ EPILOG = """\
 exit codes: 0 pass, 1 findings, 2 usage, 3 invalid spec, 4 engine trouble, 5 telemetry missing, 6 inconclusive,
 130 interrupted"""
 
+_COMMANDS = (
+    run, plan, validate, lint, fmt, render, report, verify, explain, schema, init, importing, doctor, cache,
+)  # fmt: skip
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
@@ -43,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"cleanroom {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (run, plan, validate, lint, fmt, render, explain, schema, init, importing, doctor, cache):
+    for module in _COMMANDS:
         module.add_parser(commands)
     worker = commands.add_parser("worker")
     worker.set_defaults(call=_worker)

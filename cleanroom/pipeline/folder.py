@@ -49,7 +49,9 @@ def check_apart(out: Path, root: Path, specs: Iterable[str]) -> None:
 
 
 def _is_journal(folder: Path) -> bool:
-    return all(p.name == "session.json" or (p.is_dir() and p.name.startswith("suite-")) for p in folder.iterdir())
+    return all(
+        p.name in {"session.json", "run.json"} or (p.is_dir() and p.name.startswith("suite-")) for p in folder.iterdir()
+    )
 
 
 def _are_traces(folder: Path) -> bool:

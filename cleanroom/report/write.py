@@ -7,10 +7,13 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from cleanroom.errors import UsageError
 from cleanroom.report.cleanup import render_cleanup
 from cleanroom.report.digests import SUMS, render_digests, render_sums
+from cleanroom.report.facts import NAME as FACTS
+from cleanroom.report.facts import render_facts
 from cleanroom.report.json_report import render_json
 from cleanroom.report.junit import render_junit
 from cleanroom.report.logs import log_files
@@ -30,6 +33,10 @@ _RENDERERS: tuple[tuple[str, Callable[[RunReport], str]], ...] = (
 _FORBIDDEN = frozenset('":<>|*?\r\n\\')
 
 
+RENDERERS: Mapping[str, Callable[[RunReport], str]] = MappingProxyType(dict(_RENDERERS))
+"""Every file of a report folder that is one text, by name."""
+
+
 def write_report(
     report: RunReport, directory: str | Path, journal: Mapping[str, bytes] | None = None
 ) -> tuple[Path, ...]:
@@ -47,7 +54,12 @@ def write_report(
         for name, data in _files(report, journal or {}):
             _write(root, name, data)
             written[name] = data
-        written.update(_journal(root, written, report.secrets))
+        found, masked = _journal(root, written, report.secrets)
+        written.update(found)
+        if "journal/session.json" in written and FACTS not in (journal or {}):
+            facts = render_facts(report, masked).encode("utf-8")
+            _write(root, f"journal/{FACTS}", facts)
+            written[f"journal/{FACTS}"] = facts
         sums = render_sums(written).encode("utf-8")
         _write(root, SUMS, sums)
     except OSError as err:
@@ -66,15 +78,20 @@ def _files(report: RunReport, journal: Mapping[str, bytes]) -> Iterator[tuple[st
     yield from trace_files(report)
 
 
-def _journal(root: Path, written: Mapping[str, bytes], secrets: tuple[str, ...]) -> dict[str, bytes]:
-    """Return the files that the run wrote into the journal while it went, without secrets; links are not followed."""
+def _journal(
+    root: Path, written: Mapping[str, bytes], secrets: tuple[str, ...]
+) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Return the files that the run wrote into the journal while it went, without secrets, and which held some.
+
+    Links are not followed.
+    """
     found = {p.relative_to(root).as_posix(): p for p in sorted((root / "journal").rglob("*")) if not p.is_symlink()}
     files = {name: path.read_bytes() for name, path in found.items() if path.is_file() and name not in written}
     clean = {name: blanked(data, secrets) for name, data in files.items()}
-    for name, data in clean.items():
-        if data != files[name]:
-            _write(root, name, data)
-    return clean
+    masked = tuple(name for name, data in clean.items() if data != files[name])
+    for name in masked:
+        _write(root, name, clean[name])
+    return clean, masked
 
 
 def _forget(root: Path) -> None:
