@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from cleanroom.canonical import Json, digest
+from cleanroom.trace.forest import encoded
 from cleanroom.trace.normalise import NormalisedTrace
 
 DIGEST_SCHEMA = 1
@@ -10,7 +13,13 @@ DIGEST_SCHEMA = 1
 
 def trace_digest(normalised: NormalisedTrace) -> str:
     """Return the digest of the normalised spans alone: `[[depth, span], …]` in canonical pre-order."""
-    return digest([[span.depth, span.fields] for span in normalised.spans])
+    whole = hashlib.sha256(b"[")
+    separator = b""
+    for depth, text in encoded(normalised.spans):
+        whole.update(b"%b[%d,%b]" % (separator, depth, text))
+        separator = b","
+    whole.update(b"]")
+    return "sha256:" + whole.hexdigest()
 
 
 def outcome_digest(outcome: Json) -> str:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import overload
 
 from cleanroom.canonical import Json, canonical_bytes
 from cleanroom.trace.rules import Siblings
 
 ROOT = -1
 """The index that stands above all roots."""
+
+_EXACT = 2**53
+Children = Mapping[int, list[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,63 @@ class NormalisedSpan:
         return self.fields["origin"] == "runner"
 
 
+class EncodedSpans(Sequence[NormalisedSpan]):
+    """Spans in canonical pre-order, held as bytes; each is read when it is first looked at.
+
+    Most traces are digested and never looked at: five equal iterations of a large trace would hold every value thrice.
+    """
+
+    __slots__ = ("_depths", "_read", "_subtrees", "_texts")
+
+    def __init__(self, depths: Sequence[int], texts: Sequence[bytes], subtrees: Sequence[bytes]) -> None:
+        """Take the columns: each span's depth, its canonical JSON, and the digest of its subtree."""
+        self._depths, self._texts, self._subtrees = depths, texts, subtrees
+        self._read: dict[int, NormalisedSpan] = {}
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> NormalisedSpan: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[NormalisedSpan]: ...
+    def __getitem__(self, index: int | slice) -> NormalisedSpan | Sequence[NormalisedSpan]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        index = range(len(self))[index]
+        if index not in self._read:
+            self._read[index] = NormalisedSpan(
+                depth=self._depths[index],
+                fields=json.loads(self._texts[index], parse_int=_number),
+                subtree=self._subtrees[index].hex(),
+            )
+        return self._read[index]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, EncodedSpans):
+            return list(self.encoded()) == list(other.encoded())
+        return isinstance(other, tuple) and tuple(self) == other
+
+    __hash__ = None  # type: ignore[assignment]  # compared by content
+
+    def encoded(self) -> Iterator[tuple[int, bytes]]:
+        """Return (depth, canonical JSON) of every span, in order."""
+        return zip(self._depths, self._texts, strict=True)
+
+
+def encoded(spans: Sequence[NormalisedSpan]) -> Iterator[tuple[int, bytes]]:
+    """Return (depth, canonical JSON) of every span, in order."""
+    if isinstance(spans, EncodedSpans):
+        return spans.encoded()
+    return ((span.depth, canonical_bytes(span.fields)) for span in spans)
+
+
+def _number(text: str) -> int | float:
+    # A float that happens to be whole is written like an integer; beyond 2**53 it is certainly one.
+    number = int(text)
+    return number if -_EXACT < number < _EXACT else float(text)
+
+
 def children_of(spans: Sequence[NormalisedSpan]) -> dict[int, list[int]]:
     """Return parent index → indexes of its children in order, `ROOT` for the roots; `spans` are in pre-order."""
     children: dict[int, list[int]] = {index: [] for index in range(ROOT, len(spans))}
@@ -46,36 +108,56 @@ def children_of(spans: Sequence[NormalisedSpan]) -> dict[int, list[int]]:
 
 
 def canonical_order(spans: Sequence[NormalisedSpan], siblings: Siblings) -> tuple[NormalisedSpan, ...]:
-    """Return the same trees in canonical order, with the digests of their subtrees; O(n log n).
+    """Return the same trees in canonical order, with the digests of their subtrees; see `arrange`."""
+    texts = [text for _, text in encoded(spans)]
+    names = [span.name for span in spans]
+    own = {index for index, span in enumerate(spans) if span.of_runner}
+    order, subtrees = arrange(children_of(spans), names, texts, own if siblings == "by_start" else None)
+    return tuple(replace(spans[index], subtree=subtrees[index].hex()) for index in order)
 
-    `unordered` sorts siblings by (name, subtree); `by_start` keeps the given order of services' spans and puts the
-    runner's own before them by (name, subtree), because faults and steps start by the clock.
+
+def arrange(
+    children: Children, names: Sequence[str], texts: Sequence[bytes], own: Collection[int] | None
+) -> tuple[list[int], list[bytes]]:
+    """Sort `children` in place; return every index in the new pre-order and, by index, the digest of its subtree.
+
+    Siblings are sorted by (name, subtree). With `own`, the indexes of the runner's spans, services' spans keep their
+    order instead, and the runner's come before them by (name, subtree), because faults and steps start by the clock.
+    The digest of a subtree is SHA-256 over the length of a span, the span and its children's digests. O(n log n).
     """
-    children = children_of(spans)
-    subtree: dict[int, bytes] = {}
+    subtrees: list[bytes] = [b""] * len(texts)
 
-    def sort(indexes: list[int]) -> None:
-        if siblings == "unordered":
-            indexes.sort(key=lambda i: (spans[i].name, subtree[i]))
+    def key(index: int) -> tuple[str, bytes]:
+        return names[index], subtrees[index]
+
+    def arranged(below: list[int]) -> None:
+        if len(below) < 2:  # noqa: PLR2004 -- one has no order
+            return
+        if own is None:
+            below.sort(key=key)
         else:
-            own = sorted((i for i in indexes if spans[i].of_runner), key=lambda i: (spans[i].name, subtree[i]))
-            indexes[:] = own + [i for i in indexes if not spans[i].of_runner]
+            below[:] = [*sorted((i for i in below if i in own), key=key), *(i for i in below if i not in own)]
 
-    for index in range(len(spans) - 1, -1, -1):  # in pre-order every child comes after its parent
-        sort(children[index])
-        own = canonical_bytes(spans[index].fields)
-        below = b"".join(subtree[child] for child in children[index])
-        subtree[index] = hashlib.sha256(len(own).to_bytes(8, "big") + own + below).digest()
-    sort(children[ROOT])
-    return tuple(replace(spans[index], subtree=subtree[index].hex()) for index in preorder(children))
+    for index in reversed(preorder(children)):  # every child comes before its parent
+        text = texts[index]
+        parts = [len(text).to_bytes(8, "big"), text]
+        below = children.get(index)
+        if below:
+            arranged(below)
+            parts += [subtrees[child] for child in below]
+        subtrees[index] = hashlib.sha256(b"".join(parts)).digest()
+    arranged(children[ROOT])
+    return preorder(children), subtrees
 
 
-def preorder(children: dict[int, list[int]]) -> list[int]:
+def preorder(children: Children) -> list[int]:
     """Return every index below `ROOT`, parents before children, siblings in order."""
     found: list[int] = []
     waiting = children[ROOT][::-1]
     while waiting:
         index = waiting.pop()
         found.append(index)
-        waiting.extend(reversed(children[index]))
+        below = children.get(index)
+        if below:
+            waiting.extend(reversed(below))
     return found

@@ -126,6 +126,8 @@ class NormaliseOptions:
     replace: tuple[tuple[str, str], ...] = ()
     keep: tuple[str, ...] = ()
     siblings: Siblings = "unordered"
+    bucket_ns: int = 0
+    """Width of the steps in which durations of services' spans stay; 0: they go."""
 
 
 def rule_set_id(options: NormaliseOptions) -> str:
@@ -140,6 +142,7 @@ def rule_set_id(options: NormaliseOptions) -> str:
             "replace": [list(pair) for pair in options.replace],
             "keep": keep,
             "siblings": options.siblings,
+            **({"bucket_ns": str(options.bucket_ns)} if options.bucket_ns else {}),
         }
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from cleanroom.canonical import Json
+from cleanroom.canonical import Json, canonical_text, in_order
 from cleanroom.errors import SpecError
 from cleanroom.trace.model import Attributes, AttributeValue, Span, SpanKind
 from cleanroom.trace.rules import (
@@ -25,39 +26,93 @@ _AGENT_VERSION = re.compile(r"/v?\d[\w.+-]*")
 _DROPPED = tuple(glob for globs in DROPPED.values() for glob in globs)
 
 
+_REMEMBERED = 4096  # values of one attribute; more are no names but measurements, and come once
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One attribute that stays: its name, what reads its texts, and what it came to, by value, as `"name":value`."""
+
+    name: str
+    read: Callable[[str], str]
+    port: bool
+    """Whether the value decides that it goes: it may be a client's port."""
+    known: dict[str | int, str] = field(default_factory=dict)
+
+
 class Scrubber:
     """Applies the rules about values; one per iteration, because it remembers the texts it has seen."""
 
-    def __init__(self, options: NormaliseOptions, spans: Iterable[Span]) -> None:
+    def __init__(self, options: NormaliseOptions, spans: Sequence[Span]) -> None:
         """Read the ids of `spans`; raises `SpecError` for a broken pattern of `replace`."""
         self._options = options
         self._ids: dict[str, str] = dict.fromkeys(options.excluded_traces, "<trace>")
-        for span in spans:
-            self._ids[span.trace_id] = "<trace>"
-            self._ids[span.span_id] = "<span>"
+        self._ids.update({span.trace_id: "<trace>" for span in spans})
+        self._ids.update({span.span_id: "<span>" for span in spans})
+        self._places = tuple(place for place in options.roles if place)
         self._roles = _roles_pattern(options.roles)
         self._replace = tuple(_compiled(pattern, replacement) for pattern, replacement in options.replace)
         self._seen: dict[str, str] = {}
         self._fate: dict[str, tuple[bool, bool]] = {}
+        self._parts: dict[tuple[str, SpanKind | None], _Part | None] = {}
+        self._plans: dict[SpanKind | None, dict[tuple[str, ...], list[_Part]]] = {
+            kind: {} for kind in (None, *CLIENT_PORTS)
+        }
 
     def text(self, text: str) -> str:
         """Return `text` under the built-in rules and the spec's own."""
         found = self._seen.get(text)
         if found is None:
-            found = self._seen[text] = self._own(self._built_in(text))
+            found = self._own(self._built_in(text))
+            if len(self._seen) < _REMEMBERED:
+                self._seen[text] = found
         return found
 
-    def attributes(self, attributes: Attributes, kind: SpanKind) -> dict[str, Json]:
-        """Return what stays of `attributes` (of a span of this kind) as JSON, sorted by name."""
-        result: dict[str, Json] = {}
-        for name in sorted(attributes):
-            dropped, kept = self._fate_of(name)
-            value = attributes[name]
-            if dropped or (not kept and _is_client_port(name, value, kind)):
-                continue
-            read = self._own if kept else self._user_agent if name in USER_AGENTS else self.text
-            result[name] = as_json(value, read)
-        return result
+    def attributes(self, attributes: Attributes, kind: SpanKind) -> str:
+        """Return what stays of `attributes` (of a span of this kind) as canonical JSON."""
+        if not attributes:
+            return "{}"
+        plans = self._plans[kind if kind is SpanKind.SERVER or kind is SpanKind.CLIENT else None]
+        names = tuple(attributes)
+        plan = plans.get(names)
+        if plan is None:
+            plan = self._plan(names, kind)
+            if len(plans) < _REMEMBERED:
+                plans[names] = plan
+        found = []
+        for part in plan:
+            value = attributes[part.name]
+            # bool is an int to a dictionary's mind, and 1.0 is 1: those two are written each time.
+            text = part.known.get(value) if type(value) is str or type(value) is int else None
+            found.append(self._member(part, value) if text is None else text)
+        return "{" + ",".join(filter(None, found)) + "}"
+
+    def _plan(self, names: tuple[str, ...], kind: SpanKind) -> list[_Part]:
+        """Return the attributes of a span that stay, in order."""
+        side = kind if kind in CLIENT_PORTS else None
+        plan = []
+        for name in in_order(names):
+            if (name, side) not in self._parts:
+                self._parts[name, side] = self._part(name, side)
+            part = self._parts[name, side]
+            if part is not None:
+                plan.append(part)
+        return plan
+
+    def _part(self, name: str, side: SpanKind | None) -> _Part | None:
+        dropped, kept = self._fate_of(name)
+        if dropped or (not kept and side is not None and name in CLIENT_PORTS[side]):
+            return None
+        read = self._own if kept else self._user_agent if name in USER_AGENTS else self.text
+        return _Part(name, read, port=not kept and name in MAYBE_CLIENT_PORTS)
+
+    def _member(self, part: _Part, value: AttributeValue) -> str:
+        """Return `"name":value` as canonical JSON, empty for what goes."""
+        gone = part.port and _is_ephemeral(value)
+        text = "" if gone else f"{canonical_text(part.name)}:{canonical_text(as_json(value, part.read))}"
+        if (type(value) is str or type(value) is int) and len(part.known) < _REMEMBERED:
+            part.known[value] = text
+        return text
 
     def _fate_of(self, name: str) -> tuple[bool, bool]:
         """Return (dropped, kept from the built-in rules) for an attribute's name."""
@@ -74,7 +129,8 @@ class Scrubber:
     def _built_in(self, text: str) -> str:
         if len(text) >= _SHORTEST_ID:
             text = _HEX_ID.sub(lambda match: self._ids.get(match[0].lower(), match[0]), text)
-        if self._roles is not None:
+        # The pattern costs microseconds a text, and most texts name no place.
+        if self._roles is not None and any(place in text for place in self._places):
             text = self._roles.sub(self._role, text)
         return text
 
@@ -113,11 +169,7 @@ def _compiled(pattern: str, replacement: str) -> tuple[re.Pattern[str], str]:
     return compiled, replacement
 
 
-def _is_client_port(name: str, value: AttributeValue, kind: SpanKind) -> bool:
-    if name in CLIENT_PORTS.get(kind, ()):
-        return True
-    if name not in MAYBE_CLIENT_PORTS:
-        return False
+def _is_ephemeral(value: AttributeValue) -> bool:
     number = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
     return isinstance(number, int) and number > EPHEMERAL_ABOVE
 
