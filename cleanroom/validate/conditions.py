@@ -9,10 +9,33 @@ from fnmatch import fnmatchcase
 from cleanroom.quantity import Duration
 from cleanroom.spec.comparator import Comparator, describe, judge
 from cleanroom.spec.expect import AttributeConditions, EventConditions, Pattern, SpanExpectation
-from cleanroom.trace.model import Attributes, Origin, Span
+from cleanroom.trace.model import Attributes, Origin, Span, StatusCode
 from cleanroom.validate import wording
+from cleanroom.validate.lineage import Above
 from cleanroom.validate.scene import Scene
+from cleanroom.validate.schema import asked, schema_breach
 from cleanroom.validate.select import names
+
+ORPHAN_REMEDY = (
+    "whoever made that span did not send it: see that it ends its spans, flushes on SIGTERM within `stop_grace`, and "
+    "samples as its callers do"
+)
+UNSET_REMEDY = "unset is not ok: SDKs leave it so unless the program sets a status; `{ne: error}` takes both"
+CLOCK_REMEDY = "the sender's clock ran backwards meanwhile; without `clock` faults it must not"
+
+
+def nothing_asked(_: tuple[Span, ...]) -> str:
+    """Return that everything was asked."""
+    return ""
+
+
+def nothing_known(_: Span) -> str:
+    """Return no remedy."""
+    return ""
+
+
+MAX_ASKED = 6
+"""How many ancestors messages look at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +45,10 @@ class Condition:
     rule: str
     expected: str
     breach: Callable[[Span], str]
+    remedy: Callable[[Span], str] = nothing_known
+    """What to do about it where the cause is known, of a span that breaks it."""
+    silent: Callable[[tuple[Span, ...]], str] = nothing_asked
+    """What the condition could not say anything of, though it holds of all spans."""
 
 
 def conditions(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...]:
@@ -35,6 +62,16 @@ def conditions(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, .
                 rule="spans.attributes",
                 expected=f"attributes: {wording.attributes(attributes)}",
                 breach=lambda s: attribute_breach(attributes, s.attributes),
+            )
+        )
+    schema = expectation.schema
+    if schema:
+        found.append(
+            Condition(
+                rule="spans.schema",
+                expected=f"attributes by the schema of {', '.join(sorted(schema))}",
+                breach=lambda s: schema_breach(schema, s.attributes),
+                silent=lambda spans: asked(schema, spans),
             )
         )
     if expectation.resource:
@@ -54,15 +91,29 @@ def conditions(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, .
             )
         )
     if links is not None:
-        found.append(_compared("spans.links", "number of links", links, lambda s: len(s.links)))
+        found.append(
+            Condition(
+                rule="spans.links",
+                expected=wording.wanted("number of links", links),
+                breach=lambda s: judge(links, len(s.links)).reason,
+            )
+        )
     if status is not None:
-        found.append(_compared("spans.status", "status", status, lambda s: s.status.value))
+        found.append(
+            Condition(
+                rule="spans.status",
+                expected=wording.wanted("status", status),
+                breach=lambda s: judge(status, s.status.value).reason,
+                remedy=lambda s: status_remedy(status, s),
+            )
+        )
     if duration is not None:
         found.append(
             Condition(
                 rule="spans.duration",
                 expected=wording.wanted("duration", duration),
                 breach=lambda s: _duration_breach(duration, s),
+                remedy=lambda s: CLOCK_REMEDY if s.duration_ns < 0 else "",
             )
         )
     return tuple(found)
@@ -77,14 +128,17 @@ def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...
                 rule="spans.parent",
                 expected=f'a parent named "{parent}"',
                 breach=lambda s: parent_breach(scene, parent, s),
+                remedy=lambda s: _parent_remedy(scene, parent, s),
             )
         )
     if ancestor is not None:
+        above = Above(scene, ancestor)
         found.append(
             Condition(
                 rule="spans.ancestor",
                 expected=f'an ancestor named "{ancestor}"',
-                breach=lambda s: ancestor_breach(scene, ancestor, s),
+                breach=lambda s: "" if above(s) else _ancestors_told(scene, s),
+                remedy=lambda s: _orphan_remedy(scene, s),
             )
         )
     if root is not None:
@@ -93,6 +147,7 @@ def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...
                 rule="spans.root",
                 expected="a root (no parent among service spans)" if root else "a parent among service spans",
                 breach=lambda s: _root_breach(scene, s, wanted=root),
+                remedy=lambda s: _orphan_remedy(scene, s),
             )
         )
     return tuple(found)
@@ -106,14 +161,27 @@ def parent_breach(scene: Scene, pattern: Pattern, span: Span) -> str:
     return f"the parent {span.parent_id} never arrived" if span.parent_id else "there is no parent"
 
 
+def _parent_remedy(scene: Scene, pattern: Pattern, span: Span) -> str:
+    if any(names(pattern, ancestor) for ancestor in scene.nearest_ancestors(span, MAX_ASKED)):
+        return f'"{pattern}" stands farther above: `ancestor` asks for that'
+    return _orphan_remedy(scene, span)
+
+
+def _orphan_remedy(scene: Scene, span: Span) -> str:
+    return ORPHAN_REMEDY if span.parent_id and scene.parent(span) is None else ""
+
+
 def ancestor_breach(scene: Scene, pattern: Pattern, span: Span) -> str:
     """Return which ancestors `span` has when `pattern` names none of them, or the empty string."""
-    ancestors = scene.ancestors(span)
-    if any(names(pattern, a) for a in ancestors):
-        return ""
+    return "" if Above(scene, pattern)(span) else _ancestors_told(scene, span)
+
+
+def _ancestors_told(scene: Scene, span: Span) -> str:
+    ancestors = scene.nearest_ancestors(span, MAX_ASKED)
     if not ancestors:
-        return "no ancestor arrived"
-    return "the ancestors are " + ", ".join(f'"{a.name}"' for a in ancestors[:5])
+        return f"the parent {span.parent_id} never arrived" if span.parent_id else "no ancestor arrived"
+    more = ", …" if len(ancestors) == MAX_ASKED else ""
+    return "the ancestors are " + ", ".join(f'"{a.name}"' for a in ancestors[: MAX_ASKED - 1]) + more
 
 
 def _root_breach(scene: Scene, span: Span, *, wanted: bool) -> str:
@@ -165,12 +233,10 @@ def event_breach(wanted: EventConditions, present: tuple[str, ...]) -> str:
     return ", ".join(found) + (f" (events: {', '.join(present) or 'none'})" if found else "")
 
 
-def _compared(rule: str, noun: str, comparator: Comparator, value: Callable[[Span], object]) -> Condition:
-    return Condition(
-        rule=rule,
-        expected=wording.wanted(noun, comparator),
-        breach=lambda s: judge(comparator, value(s)).reason,
-    )
+def status_remedy(wanted: Comparator, span: Span) -> str:
+    """Return what to do where a span is unset and would do if it were ok."""
+    unset = span.status is StatusCode.UNSET
+    return UNSET_REMEDY if unset and judge(wanted, StatusCode.OK.value).holds else ""
 
 
 def _duration_breach(comparator: Comparator, span: Span) -> str:

@@ -12,7 +12,7 @@ from cleanroom.validate import wording
 from cleanroom.validate.evidence import pins_zero, remedy
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
-from cleanroom.validate.select import matches, named
+from cleanroom.validate.select import named
 
 OF_SPANS = frozenset({"spans", "by_name", "by_service", "by_kind"})
 
@@ -37,7 +37,7 @@ def figure(scene: Scene, wanted: CountExpectation) -> tuple[int, tuple[Span, ...
         case "by_name":
             spans = named(scene, Pattern(wanted.key))
         case "by_service":
-            spans = tuple(s for s in spans if matches(Pattern(wanted.key), s.service))
+            spans = scene.of_services.of(scene.of_services.shapes(service=Pattern(wanted.key)))
         case "by_kind":
             spans = tuple(s for s in spans if s.kind.value == wanted.key.lower())
         case "spans":
@@ -58,15 +58,23 @@ def _findings(scene: Scene, wanted: CountExpectation) -> tuple[Finding, ...]:
     return (
         Finding(
             rule=f"counts.{wanted.what}",
+            level=wanted.level,
             at=wanted.at,
             expected=wording.wanted(_noun(wanted), wanted.comparator),
-            found=f"{number}{nothing}",
+            found=f"{number}{nothing}{_where(scene, wanted, counted)}",
             near_misses=_most_common(population, wanted) if not number else (),
             span_ids=wording.ids(counted),
             remedy=remedy(missing=missing),
             telemetry_missing=missing,
         ),
     )
+
+
+def _where(scene: Scene, wanted: CountExpectation, counted: tuple[Span, ...]) -> str:
+    """Return which spans have the errors or events that were counted."""
+    if wanted.what not in {"errors", "events"} or not counted:
+        return ""
+    return ", on " + wording.listing((wording.placed(scene, span) for span in counted), len(counted))
 
 
 def _most_common(population: tuple[Span, ...], wanted: CountExpectation) -> tuple[str, ...]:
@@ -88,4 +96,5 @@ def _noun(wanted: CountExpectation) -> str:
 
 
 def _name(wanted: CountExpectation) -> str:
-    return f"counts {wanted.what}" + (f' "{wanted.key}"' if wanted.key else "")
+    figure_of = f"{wanted.what}" + (f' "{wanted.key}"' if wanted.key else "")
+    return f"counts {wanted.id} {figure_of}" if wanted.id else f"counts {figure_of}"

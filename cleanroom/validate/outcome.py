@@ -18,6 +18,7 @@ def judge_outcome(scene: Scene, wanted: OutcomeExpectation | None) -> tuple[Chec
     findings = tuple(
         Finding(
             rule="outcome",
+            level=wanted.level,
             at=wanted.at,
             expected=f"outcome {wanted.outcome}",
             found=f"scenario {record.name}: {record.outcome}{_first_failure(record)}",
@@ -26,9 +27,16 @@ def judge_outcome(scene: Scene, wanted: OutcomeExpectation | None) -> tuple[Chec
     )
     if not scene.scenarios:
         findings = (
-            Finding(rule="outcome", at=wanted.at, expected=f"outcome {wanted.outcome}", found="no scenario ran"),
+            Finding(
+                rule="outcome",
+                level=wanted.level,
+                at=wanted.at,
+                expected=f"outcome {wanted.outcome}",
+                found="no scenario ran",
+            ),
         )
-    return (Check(rule="outcome", name=f"outcome {wanted.outcome}", at=wanted.at, findings=findings),)
+    name = f"outcome {wanted.id or wanted.outcome}"
+    return (Check(rule="outcome", name=name, at=wanted.at, findings=findings),)
 
 
 def judge_ending(record: ScenarioRecord, explained: tuple[Check, ...], expected: str) -> tuple[Check, ...]:

@@ -12,6 +12,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "spans.ancestor": "an ancestor of each selected span has the wanted name",
         "spans.root": "each selected span is (or is not) a root; the runner's spans are transparent",
         "spans.attributes": "the attributes of each selected span are as wanted",
+        "spans.schema": "the attributes of each selected span are as their schema says",
         "spans.resource": "the resource of each selected span is as wanted",
         "spans.events": "the events of each selected span are as wanted",
         "spans.links": "each selected span has as many links as wanted",

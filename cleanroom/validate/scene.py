@@ -14,6 +14,7 @@ from cleanroom.spec.service import Service
 from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.decode import decode_traces
 from cleanroom.trace.model import RESERVED_PREFIX, Origin, Span, Trace
+from cleanroom.validate.index import SpanIndex
 from cleanroom.validate.occurrence import FaultState, merged, occurrences, states
 
 ITERATION_SPAN = "cleanroom.iteration"
@@ -46,6 +47,16 @@ class Scene:
         return tuple(s for s in self.trace.spans if s.origin is Origin.RUNNER)
 
     @cached_property
+    def of_services(self) -> SpanIndex:
+        """The spans that services sent, by what selectors ask of them."""
+        return SpanIndex(self.service_spans)
+
+    @cached_property
+    def of_runner(self) -> SpanIndex:
+        """The runner's own spans, by what selectors ask of them."""
+        return SpanIndex(self.runner_spans)
+
+    @cached_property
     def forged(self) -> tuple[Span, ...]:
         """Service spans that pass themselves off as the runner's, by name or by id."""
         own = {(s.trace_id, s.span_id) for s in self.runner_spans}
@@ -64,10 +75,14 @@ class Scene:
 
     def ancestors(self, span: Span) -> tuple[Span, ...]:
         """Return all ancestors, nearest first; ends at a cycle."""
+        return self.nearest_ancestors(span, len(self.trace.spans))
+
+    def nearest_ancestors(self, span: Span, most: int) -> tuple[Span, ...]:
+        """Return at most so many ancestors, nearest first; ends at a cycle."""
         found: list[Span] = []
         seen = {(span.trace_id, span.span_id)}
         current = self.parent(span)
-        while current is not None and (current.trace_id, current.span_id) not in seen:
+        while current is not None and len(found) < most and (current.trace_id, current.span_id) not in seen:
             seen.add((current.trace_id, current.span_id))
             found.append(current)
             current = self.parent(current)

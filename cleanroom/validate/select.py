@@ -1,4 +1,7 @@
-"""Which spans an expectation speaks of, and which came near (spec.md section 6, "Population" and "selectors")."""
+"""Which spans an expectation speaks of, and which came near (spec.md section 6, "Population" and "selectors").
+
+Name, service, kind and scope are asked of shapes (see index.py), all other selectors of single spans.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,32 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from functools import partial
+from typing import TypeAlias
 
 from cleanroom.spec.comparator import Comparator, describe, judge
 from cleanroom.spec.expect import Pattern, SpanExpectation
+from cleanroom.spec.timing import SpanSelector
 from cleanroom.trace.model import Origin, Span
+from cleanroom.validate.index import Shape, SpanIndex, matcher
 from cleanroom.validate.occurrence import FaultState, Window
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.wording import MAX_EXAMPLES, plural
 
 MAX_COMPARED = 200
+Selecting: TypeAlias = SpanExpectation | SpanSelector
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeSelector:
+    """A selector in words, and which shapes of spans it keeps."""
+
+    words: str
+    keeps: Callable[[Shape], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """One selector in words, and which spans it keeps."""
+    """A selector in words, and which single spans it keeps."""
 
     words: str
     keeps: Callable[[Span], bool]
@@ -38,6 +53,18 @@ class Selection:
     allowed: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """Spans of one shape that the same selectors lost."""
+
+    shape: Shape
+    lost_by: tuple[str, ...]
+
+    @property
+    def rank(self) -> tuple[int, Shape, tuple[str, ...]]:
+        return (len(self.lost_by), self.shape, self.lost_by)
+
+
 def matches(pattern: Pattern, text: str) -> bool:
     """Whether `pattern` names `text`: a glob (case counts), its exact text, or a regular expression found in it."""
     if pattern.regex:
@@ -52,45 +79,68 @@ def names(pattern: Pattern, span: Span) -> bool:
 
 def named(scene: Scene, pattern: Pattern) -> tuple[Span, ...]:
     """Return the spans that `pattern` names, in order of start."""
-    population = scene.runner_spans if pattern.of_runner else scene.service_spans
-    return tuple(span for span in population if matches(pattern, span.name))
+    index = scene.of_runner if pattern.of_runner else scene.of_services
+    return index.of(index.shapes(pattern))
 
 
-def select(scene: Scene, expectation: SpanExpectation) -> Selection:
+def select(scene: Scene, expectation: Selecting) -> Selection:
     """Return the spans that meet every selector of `expectation`."""
-    of_runner = expectation.name is not None and expectation.name.of_runner
-    population = scene.runner_spans if of_runner else scene.service_spans
+    index = _index(scene, expectation)
+    of_runner = index is scene.of_runner
     for fault_id in (expectation.during, expectation.before, expectation.after):
         state = scene.faults.get(fault_id, FaultState(unusable=f"no fault {fault_id} was planned"))
         if fault_id and state.unusable:
-            return Selection(population=population, of_runner=of_runner, unusable=state.unusable, allowed=state.allowed)
-    wanted = selectors(scene, expectation)
-    spans = tuple(span for span in population if all(s.keeps(span) for s in wanted))
-    return Selection(spans=spans, population=population, of_runner=of_runner)
+            return Selection(
+                population=index.spans, of_runner=of_runner, unusable=state.unusable, allowed=state.allowed
+            )
+    shaped = shape_selectors(expectation)
+    shapes = [
+        shape
+        for shape in index.shapes(expectation.name, expectation.service)
+        if all(selector.keeps(shape) for selector in shaped)
+    ]
+    spans = index.of(shapes)
+    for selector in selectors(scene, expectation):
+        spans = tuple(filter(selector.keeps, spans))
+    return Selection(spans=spans, population=index.spans, of_runner=of_runner)
 
 
-def selectors(scene: Scene, expectation: SpanExpectation) -> tuple[Selector, ...]:
-    """Return the selectors of `expectation` in the order of the spec language; the population is not one of them."""
-    found: list[Selector] = []
+def shape_selectors(expectation: Selecting) -> tuple[ShapeSelector, ...]:
+    """Return the selectors that hold of all spans of a shape or of none; the population is not one of them."""
+    found: list[ShapeSelector] = []
     name, service, kind, scope = expectation.name, expectation.service, expectation.kind, expectation.scope
     if name is not None:
-        found.append(Selector(f"name {name}", lambda s: matches(name, s.name)))
+        of_name = matcher(name)
+        found.append(ShapeSelector(f"name {name}", lambda s: of_name(s.name)))
     if service is not None:
-        found.append(Selector(f"service {service}", lambda s: matches(service, s.service)))
+        of_service = matcher(service)
+        found.append(ShapeSelector(f"service {service}", lambda s: of_service(s.service)))
     if kind is not None:
-        found.append(Selector(f"kind {kind}", lambda s: s.kind.value == kind.lower()))
+        found.append(ShapeSelector(f"kind {kind}", lambda s: s.kind == kind.lower()))
     if scope is not None:
-        found.append(Selector(f"scope {scope}", lambda s: matches(scope, s.scope.name)))
+        of_scope = matcher(scope)
+        found.append(ShapeSelector(f"scope {scope}", lambda s: of_scope(s.scope)))
+    return tuple(found)
+
+
+def selectors(scene: Scene, expectation: Selecting) -> tuple[Selector, ...]:
+    """Return the selectors that tell spans of one shape apart, in the order of the spec language."""
+    found: list[Selector] = []
     for key, comparator in sorted(expectation.where.items()):
         found.append(Selector(f"where {key} {describe(comparator)}", partial(_where, key, comparator)))
     return (*found, *_in_time(scene, expectation))
+
+
+def _index(scene: Scene, expectation: Selecting) -> SpanIndex:
+    of_runner = expectation.name is not None and expectation.name.of_runner
+    return scene.of_runner if of_runner else scene.of_services
 
 
 def _where(key: str, comparator: Comparator, span: Span) -> bool:
     return judge(comparator, span.attributes.get(key), present=key in span.attributes).holds
 
 
-def _in_time(scene: Scene, expectation: SpanExpectation) -> tuple[Selector, ...]:
+def _in_time(scene: Scene, expectation: Selecting) -> tuple[Selector, ...]:
     """`during`: overlaps a window; `before`: ended when the first began; `after`: began when the last had ended."""
 
     def windows(fault_id: str) -> tuple[Window, ...]:
@@ -115,35 +165,97 @@ def _overlaps(span: Span, window: Window) -> bool:
     return span.end_ns >= start and (end == 0 or span.start_ns <= end)
 
 
-def narrowing(scene: Scene, expectation: SpanExpectation, selection: Selection) -> str:
+def narrowing(scene: Scene, expectation: Selecting, selection: Selection) -> str:
     """Return how the selectors narrowed the population: `of 12 service spans, name GET* kept 3, service api kept 0`."""
     whose = "runner span" if selection.of_runner else "service span"
-    left = selection.population
-    if not left:
+    index = _index(scene, expectation)
+    if not index.spans:
         return f"{plural(0, whose)} arrived"
     steps = []
+    # The name is looked up, which is what makes the rest few.
+    shapes = index.shapes(expectation.name)
+    for shaped in shape_selectors(expectation):
+        shapes = [shape for shape in shapes if shaped.keeps(shape)]
+        steps.append(f"{shaped.words} kept {index.number(shapes)}")
+    left = index.of(shapes)
     for selector in selectors(scene, expectation):
-        left = tuple(span for span in left if selector.keeps(span))
+        left = tuple(filter(selector.keeps, left))
         steps.append(f"{selector.words} kept {len(left)}")
-    return f"of {plural(len(selection.population), whose)}, " + (", ".join(steps) or "all were kept")
+    return f"of {plural(len(index.spans), whose)}, " + (", ".join(steps) or "all were kept")
 
 
-def near_misses(scene: Scene, expectation: SpanExpectation, selection: Selection) -> tuple[str, ...]:
-    """Return the (at most three) spans that came nearest, each with the selectors that lost it."""
-    wanted = selectors(scene, expectation)
+def near_misses(scene: Scene, expectation: Selecting, selection: Selection) -> tuple[str, ...]:
+    """Return the (at most three) groups of spans that came nearest, each with the selectors that lost it."""
     text = expectation.name.text if expectation.name else ""
-    kept = {id(span) for span in selection.spans}
-    groups: dict[tuple[str, str, str, tuple[str, ...]], int] = {}
-    for span in selection.population:
-        if id(span) not in kept:
-            lost_by = tuple(s.words for s in wanted if not s.keeps(span))
-            key = (span.name, span.service, span.kind.value, lost_by)
-            groups[key] = groups.get(key, 0) + 1
+    groups = _missed(scene, expectation, selection)
     # Likeness is costly, so it ranks only the candidates that fewest selectors lost.
-    fewest = sorted(groups, key=lambda key: (len(key[3]), key))[:MAX_COMPARED]
-    ranked = sorted(fewest, key=lambda key: (len(key[3]), -SequenceMatcher(None, text, key[0]).ratio(), key))
+    fewest = sorted(groups, key=lambda miss: miss.rank)[:MAX_COMPARED]
+    likeness = {name: _likeness(text, name) for name in {miss.shape.name for miss in fewest}}
+    ranked = sorted(fewest, key=lambda miss: (len(miss.lost_by), -likeness[miss.shape.name], miss.rank))
     return tuple(
-        f'{plural(groups[key], "span")} "{name}" (service {service or "unknown"}, {kind}): lost by {", ".join(lost_by)}'
-        for key in ranked[:MAX_EXAMPLES]
-        for name, service, kind, lost_by in (key,)
+        f'{plural(groups[miss], "span")} "{miss.shape.name}" (service {miss.shape.service or "unknown"}, '
+        f"{miss.shape.kind}): lost by {', '.join(miss.lost_by)}"
+        for miss in ranked[:MAX_EXAMPLES]
     )
+
+
+def _likeness(text: str, name: str) -> float:
+    return SequenceMatcher(None, text, name[:MAX_COMPARED], autojunk=False).ratio()
+
+
+def _missed(scene: Scene, expectation: Selecting, selection: Selection) -> dict[_Miss, int]:
+    """Return how many spans each set of selectors lost of each shape: the nearest for certain, not the farthest.
+
+    A shape that more of its own selectors lost cannot come nearer than one that fewer lost, so single spans are asked
+    only until there are enough.
+    """
+    index = _index(scene, expectation)
+    shaped, single = shape_selectors(expectation), selectors(scene, expectation)
+    by_number: dict[int, list[tuple[Shape, tuple[str, ...]]]] = {}
+    for shape in index.places:
+        lost_by = tuple(selector.words for selector in shaped if not selector.keeps(shape))
+        by_number.setdefault(len(lost_by), []).append((shape, lost_by))
+    kept = {id(span) for span in selection.spans}
+    found: dict[_Miss, int] = {}
+
+    def add(shape: Shape, lost_by: tuple[str, ...], number: int) -> None:
+        # The scope is not told, so it makes no difference.
+        miss = _Miss(shape._replace(scope=""), lost_by)
+        found[miss] = found.get(miss, 0) + number
+
+    for number in sorted(by_number):
+        if sum(len(miss.lost_by) < number for miss in found) >= MAX_COMPARED:
+            break
+        for shape, lost_by in by_number[number]:
+            if not single:
+                if lost_by:
+                    add(shape, lost_by, index.number((shape,)))
+                continue
+            for span in index.of((shape,)):
+                if id(span) not in kept:
+                    add(shape, (*lost_by, *(s.words for s in single if not s.keeps(span))), 1)
+    return found
+
+
+def cause(scene: Scene, expectation: Selecting, selection: Selection) -> str:
+    """Return what to do where it is known why nothing was selected; otherwise nothing."""
+    if selection.spans:
+        return ""
+    name = expectation.name
+    of_name = f"name {name}"
+    missed = _missed(scene, expectation, selection)
+    alone = {miss.lost_by[0] for miss in missed if len(miss.lost_by) == 1} - {of_name}
+    if len(alone) == 1:
+        return f"`{min(alone)}` alone lost what all else selects: correct it, or take it out"
+    return _other_name(scene, name) if name is not None and not alone else ""
+
+
+def _other_name(scene: Scene, name: Pattern) -> str:
+    """Return which names the pattern misses by the case of a letter, or by looking among the other population."""
+    if name.regex:
+        if scene.of_runner.shapes(name):
+            return "a regular expression selects service spans only: name the runner's own by a glob `cleanroom.…`"
+        return ""
+    folded = matcher(Pattern(name.text.casefold()))
+    like = min((shape.name for shape in scene.of_services.places if folded(shape.name.casefold())), default="")
+    return f'case counts: there is "{like}"' if like else ""

@@ -12,7 +12,7 @@ from cleanroom.validate.conditions import Condition, conditions
 from cleanroom.validate.evidence import pins_zero, remedy
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
-from cleanroom.validate.select import Selection, narrowing, near_misses, select
+from cleanroom.validate.select import Selection, cause, narrowing, near_misses, select
 
 
 def judge_spans(scene: Scene, expectations: Iterable[SpanExpectation]) -> tuple[Check, ...]:
@@ -39,8 +39,8 @@ def _judge_one(scene: Scene, expectation: SpanExpectation) -> tuple[Check, ...]:
         # With nothing selected the count says it all: conditions of nothing would repeat the same cause.
         return (count,)
     if expectation.some:
-        return (count, _some(expectation, stated, selection.spans))
-    return (count, *(_each(expectation, condition, selection.spans) for condition in stated))
+        return (count, _some(scene, expectation, stated, selection.spans))
+    return (count, *(_each(scene, expectation, condition, selection.spans) for condition in stated))
 
 
 def _count(scene: Scene, expectation: SpanExpectation, selection: Selection) -> Check:
@@ -59,46 +59,53 @@ def _count(scene: Scene, expectation: SpanExpectation, selection: Selection) -> 
         found=f"{wording.plural(number, 'span')}: {narrowing(scene, expectation, selection)}",
         near_misses=near_misses(scene, expectation, selection),
         span_ids=wording.ids(selection.spans),
-        remedy=remedy(missing=missing),
+        remedy=remedy(missing=missing) or cause(scene, expectation, selection),
         telemetry_missing=missing,
     )
     return _check(expectation, "spans.count", (finding,))
 
 
-def _each(expectation: SpanExpectation, condition: Condition, spans: tuple[Span, ...]) -> Check:
+def _each(scene: Scene, expectation: SpanExpectation, condition: Condition, spans: tuple[Span, ...]) -> Check:
     broken = tuple((span, reason) for span in spans if (reason := condition.breach(span)))
     if not broken:
-        return _check(expectation, condition.rule, ())
-    found = wording.listing(f"{wording.label(span)}: {reason}" for span, reason in broken)
+        return _check(expectation, condition.rule, (), note=condition.silent(spans))
+    told = (f"{wording.placed(scene, span)}: {reason}" for span, reason in broken)
     finding = Finding(
         rule=condition.rule,
         level=expectation.level,
         at=expectation.at,
         expected=f"of every selected span {condition.expected}",
-        found=f"{len(broken)} of {wording.plural(len(spans), 'span')} break it: {found}",
+        found=f"{len(broken)} of {wording.plural(len(spans), 'span')} break it: {wording.listing(told, len(broken))}",
         span_ids=wording.ids(span for span, _ in broken),
+        remedy=next(filter(None, (condition.remedy(span) for span, _ in broken[: wording.MAX_EXAMPLES])), ""),
     )
     return _check(expectation, condition.rule, (finding,))
 
 
-def _some(expectation: SpanExpectation, stated: tuple[Condition, ...], spans: tuple[Span, ...]) -> Check:
+def _some(scene: Scene, expectation: SpanExpectation, stated: tuple[Condition, ...], spans: tuple[Span, ...]) -> Check:
     """One span must meet all conditions at once: two halves on two spans are not what was asked for."""
-    breaches = [(span, [reason for c in stated if (reason := c.breach(span))]) for span in spans]
-    if any(not reasons for _, reasons in breaches):
-        return _check(expectation, "spans.some", ())
+    breaches: list[tuple[Span, list[str]]] = []
+    for span in spans:
+        reasons = [reason for condition in stated if (reason := condition.breach(span))]
+        if not reasons:
+            return _check(expectation, "spans.some", ())
+        breaches.append((span, reasons))
     nearest = sorted(breaches, key=lambda pair: len(pair[1]))[: wording.MAX_EXAMPLES]
+    remedies = (condition.remedy(span) for span, _ in nearest for condition in stated if condition.breach(span))
     finding = Finding(
         rule="spans.some",
         level=expectation.level,
         at=expectation.at,
         expected="at least one selected span with " + "; ".join(c.expected for c in stated),
         found=f"none of {wording.plural(len(spans), 'selected span')} meets all of it",
-        near_misses=tuple(f"{wording.label(span)}: {', '.join(reasons)}" for span, reasons in nearest),
+        near_misses=tuple(f"{wording.placed(scene, span)}: {', '.join(reasons)}" for span, reasons in nearest),
         span_ids=wording.ids(spans),
+        remedy=next(filter(None, remedies), ""),
     )
     return _check(expectation, "spans.some", (finding,))
 
 
-def _check(expectation: SpanExpectation, rule: str, findings: tuple[Finding, ...]) -> Check:
+def _check(expectation: SpanExpectation, rule: str, findings: tuple[Finding, ...], note: str = "") -> Check:
     subject = expectation.id or wording.selectors(expectation)
-    return Check(rule=rule, name=f"spans {subject} {rule.removeprefix('spans.')}", at=expectation.at, findings=findings)
+    name = f"spans {subject} {rule.removeprefix('spans.')}"
+    return Check(rule=rule, name=name, at=expectation.at, findings=findings, note=note)

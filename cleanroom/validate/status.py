@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 from cleanroom.spec.comparator import judge
 from cleanroom.spec.expect import SpanExpectation, StatusExpectation
+from cleanroom.trace.model import StatusCode
 from cleanroom.validate import wording
+from cleanroom.validate.conditions import status_remedy
 from cleanroom.validate.evidence import remedy
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
-from cleanroom.validate.select import named, near_misses, select
+from cleanroom.validate.select import cause, named, near_misses, select
 
 
 def judge_status(scene: Scene, expectations: Iterable[StatusExpectation]) -> tuple[Check, ...]:
@@ -20,7 +22,8 @@ def judge_status(scene: Scene, expectations: Iterable[StatusExpectation]) -> tup
 
 def _judge_one(scene: Scene, wanted: StatusExpectation) -> Check:
     rule = "status.all" if wanted.name is None else "status.by_name"
-    name = "status of all service spans" if wanted.name is None else f'status of "{wanted.name}"'
+    subject = f"{wanted.id} " if wanted.id else ""
+    name = f"status {subject}of all service spans" if wanted.name is None else f'status {subject}of "{wanted.name}"'
     return Check(rule=rule, name=name, at=wanted.at, findings=_findings(scene, wanted, rule))
 
 
@@ -31,29 +34,38 @@ def _findings(scene: Scene, wanted: StatusExpectation, rule: str) -> tuple[Findi
         of_runner = wanted.name is not None and wanted.name.of_runner
         missing = not of_runner and not scene.service_spans
         lookalike = SpanExpectation(name=wanted.name)
+        selection = select(scene, lookalike)
         return (
             Finding(
                 rule=rule,
+                level=wanted.level,
                 at=wanted.at,
                 expected=expected,
                 found="no span to judge" if wanted.name is None else f'no span "{wanted.name}" to judge',
-                near_misses=near_misses(scene, lookalike, select(scene, lookalike)) if wanted.name else (),
-                remedy=remedy(missing=missing),
+                near_misses=near_misses(scene, lookalike, selection) if wanted.name else (),
+                remedy=remedy(missing=missing) or cause(scene, lookalike, selection),
                 telemetry_missing=missing,
             ),
         )
-    broken = tuple(s for s in spans if not judge(wanted.comparator, s.status.value).holds)
+    bad = {status for status in StatusCode if not judge(wanted.comparator, status.value).holds}
+    broken = tuple(s for s in spans if s.status in bad)
     if not broken:
         return ()
-    found = wording.listing(
-        f"{wording.label(s)}: {s.status.value}" + (f' "{s.status_message}"' if s.status_message else "") for s in broken
+    told = (
+        f"{wording.placed(scene, s)}: {s.status.value}" + (f' "{s.status_message}"' if s.status_message else "")
+        for s in broken
     )
+    found = wording.listing(told, len(broken))
     return (
         Finding(
             rule=rule,
+            level=wanted.level,
             at=wanted.at,
             expected=expected,
             found=f"{len(broken)} of {wording.plural(len(spans), 'span')} break it: {found}",
             span_ids=wording.ids(broken),
+            remedy=next(
+                filter(None, (status_remedy(wanted.comparator, s) for s in {s.status: s for s in broken}.values())), ""
+            ),
         ),
     )

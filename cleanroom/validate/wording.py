@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from cleanroom.spec.comparator import Comparator, describe
 from cleanroom.spec.expect import AttributeConditions, EventConditions, SpanExpectation
 from cleanroom.trace.model import Span
 
+if TYPE_CHECKING:
+    from cleanroom.validate.scene import Scene
+
 MAX_SPAN_IDS = 10
 MAX_EXAMPLES = 3
+MAX_PATH = 6
 
 NO_SPANS_REMEDY = (
     "no service span arrived at all: see that the program is instrumented and exports to OTEL_EXPORTER_OTLP_ENDPOINT, "
@@ -30,16 +36,37 @@ def label(span: Span) -> str:
     return f'"{span.name}" ({service}, {span.kind.value}, {span.span_id})'
 
 
+def path(scene: Scene, span: Span) -> str:
+    """Return the names from the root (or from six above, after `…`) down to the parent of `span`; empty for a root."""
+    above = scene.nearest_ancestors(span, MAX_PATH + 1)
+    names = [f'"{ancestor.name}"' for ancestor in reversed(above[:MAX_PATH])]
+    if len(above) > MAX_PATH:
+        return " > ".join(("…", *names))
+    top = above[-1] if above else span
+    if top.parent_id and scene.parent(top) is None:
+        names.insert(0, f"({top.parent_id}, which never arrived)")
+    return " > ".join(names)
+
+
+def placed(scene: Scene, span: Span) -> str:
+    """Return how a finding names a span with its place in the tree."""
+    above = path(scene, span)
+    return f"{label(span)} under {above}" if above else f"{label(span)}, a root"
+
+
 def ids(spans: Iterable[Span]) -> tuple[str, ...]:
     """Return the span ids for a finding, at most ten."""
-    return tuple(span.span_id for span in spans)[:MAX_SPAN_IDS]
+    return tuple(span.span_id for span in islice(spans, MAX_SPAN_IDS))
 
 
-def listing(items: Iterable[str]) -> str:
-    """Return at most three items in a sentence, and how many more there are."""
-    every = tuple(items)
-    more = len(every) - MAX_EXAMPLES
-    return "; ".join(every[:MAX_EXAMPLES]) + (f"; and {more} more" if more > 0 else "")
+def listing(items: Iterable[str], total: int | None = None) -> str:
+    """Return at most three items in a sentence, and how many more there are.
+
+    With `total` no more of `items` than are told are asked for: words for a hundred thousand spans cost time.
+    """
+    told = list(islice(items, MAX_EXAMPLES)) if total is not None else list(items)
+    more = (len(told) if total is None else total) - MAX_EXAMPLES
+    return "; ".join(told[:MAX_EXAMPLES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def selectors(expectation: SpanExpectation) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cleanroom.spec.document import Node, Table
-    from cleanroom.spec.expect import Expect
+    from cleanroom.spec.expect import Expect, SpanExpectation
     from cleanroom.spec.mock import Mock
     from cleanroom.spec.problem import ProblemLog
     from cleanroom.spec.service import Build, Service
@@ -133,14 +133,22 @@ def _expect(expect: Expect | None, node: Node | None, paths: Paths) -> Expect | 
     if expect is None or not any(span.schema_file for span in expect.spans):
         return expect
     written = {item.at: item for item in items_at(node, "spans")}
-    spans = []
-    for span in expect.spans:
-        if span.schema_file:
-            at = _at(written[span.at], "schema")
-            spans.append(replace(span, schema_file=paths.file(span.schema_file, at, "the schema of attributes")))
-        else:
-            spans.append(span)
-    return replace(expect, spans=tuple(spans))
+    spans = tuple(
+        _schema(span, _at(written[span.at], "schema"), paths) if span.schema_file else span for span in expect.spans
+    )
+    return replace(expect, spans=spans)
+
+
+def _schema(span: SpanExpectation, at: Position, paths: Paths) -> SpanExpectation:
+    """Take the schemas of attributes from the file that is named instead of them."""
+    from cleanroom.spec.checks.schema_file import read_schemas  # noqa: PLC0415 -- few specs name one
+
+    before = len(paths.log.found)
+    file = paths.file(span.schema_file, at, "the schema of attributes")
+    if len(paths.log.found) > before:
+        return span
+    schema = read_schemas(paths.root / file, file, paths.log)
+    return replace(span, schema_file=file, schema=schema) if schema is not None else span
 
 
 def _service(service: Service, node: Node | None, paths: Paths) -> Service:

@@ -77,7 +77,8 @@ _LENGTH = integer(0)
 _attribute = lazy(lambda: attribute_schema, "a mapping")
 _SCHEMA = Record(
     place="expect.spans[].schema.<attribute>",
-    doc="What an attribute looks like where it is there, in the words of JSON Schema.",
+    doc="What an attribute looks like where it is there, in the words of JSON Schema. A value that a keyword cannot be "
+    "about (`maximum` of text) breaks it, unless `type` names the value's own type; 3.0 is a number and no integer.",
     keys={
         "type": Key(_types, "The type, or several.", example="string"),
         "required": Key(boolean, "Whether every selected span must have the attribute.", "false", "true"),

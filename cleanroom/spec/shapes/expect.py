@@ -58,7 +58,7 @@ _COUNTS = Record(
             table(_count, _kind, keys={"enum": list(KINDS)}, at_least=1), "The number of spans by kind.",
             example="{server: {gte: 1}}",
         ),
-        **identity(later=True),
+        **identity(),
     },
     not_empty=True,
 )  # fmt: skip
@@ -72,7 +72,7 @@ _STATUS = Record(
             table(_status, at_least=1), "The status of every span of a name (a glob); that there is none breaks it.",
             example='{"cleanroom.step:*": ok}',
         ),
-        **identity(later=True),
+        **identity(),
     },
     not_empty=True,
 )  # fmt: skip
@@ -94,7 +94,7 @@ _HERMETICITY = Record(
             example="[http.url]",
         ),
         "services": Key(choice("closed"), "Every span comes from a service that the spec declares."),
-        **identity(later=True),
+        **identity(),
     },
     not_empty=True,
 )  # fmt: skip
@@ -102,7 +102,7 @@ _outcome = choice("passed", "degraded", "failed")
 _OUTCOME = Record(
     place="expect.outcome",
     doc="The outcome of the scenario with what else an expectation takes; the word alone will do.",
-    keys={"outcome": Key(_outcome, "The outcome."), **identity(later=True)},
+    keys={"outcome": Key(_outcome, "The outcome."), **identity()},
     required=("outcome",),
 )
 

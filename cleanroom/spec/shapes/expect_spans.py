@@ -90,7 +90,7 @@ _SPAN = Record(
                 "a mapping from attributes to schemas, or a file", scalar=fixed_text, mapping=attribute_schemas
             ),
             "What its attributes look like: JSON Schema by attribute, here or in a file of the repository.",
-            example="{http.route: {type: string, required: true}}", later=True, errors=("outside", "missing-path"),
+            example="{http.route: {type: string, required: true}}", errors=("outside", "missing-path"),
         ),
         "resource": Key(comparators, "What the attributes of its resource are.",
                         example="{deployment.environment.name: test}"),

@@ -14,7 +14,9 @@ _HTTP = "run/steps/http:run_http action"
 _EXEC = "run/steps/execute:run_exec action"
 _STEP_EXPECT = "run/step:_breaches expect"
 _CONDITIONS = "validate/conditions:conditions expectation"
-_SELECTORS = "validate/select:selectors expectation"
+_SELECTORS = "validate/select:shape_selectors expectation"
+_SCHEMA = "validate/schema"
+_DESCRIPTION = "plan/document:_checks_json own.description"
 _READY = "engine/ready:_Waiting.until probe.question"
 _FAULT = {
     "id": "run/chaos:Occurrence.inject fault.id",
@@ -181,11 +183,18 @@ READERS = {
     "a reason": {"reason": "validate/faults:_judge_one fault.allow_inconclusive"},
     "scenarios[].expect": {**_EXPECT, "outcome": "validate/scenario:judge_expect expect.outcome"},
     "expect": _EXPECT,
-    "expect.outcome": {"outcome": "validate/scenario:judge_scenario scenario.expect.outcome.outcome"},
+    "expect.outcome": {
+        "outcome": "validate/scenario:judge_scenario scenario.expect.outcome.outcome",
+        "id": "validate/outcome:judge_outcome wanted.id",
+        "description": _DESCRIPTION,
+        "level": "validate/outcome:judge_outcome wanted.level",
+    },
     "expect.spans[]": {
-        **{name: f"{_SELECTORS}.{name}" for name in ("name", "service", "kind", "scope", "where")},
+        **{name: f"{_SELECTORS}.{name}" for name in ("name", "service", "kind", "scope")},
+        "where": "validate/select:selectors expectation.where",
         **{name: f"validate/select:select expectation.{name}" for name in ("during", "before", "after")},
         **{name: f"{_CONDITIONS}.{name}" for name in ("attributes", "resource", "events", "links", "status")},
+        "schema": f"{_CONDITIONS}.schema",
         "duration": f"{_CONDITIONS}.duration",
         "count": "validate/spans:_count expectation.count",
         "parent": "validate/conditions:_lineage expectation.parent",
@@ -193,8 +202,25 @@ READERS = {
         "root": "validate/conditions:_lineage expectation.root",
         "some": "validate/spans:_judge_one expectation.some",
         "id": "validate/spans:_check expectation.id",
-        "description": "plan/document:_checks_json own.description",
+        "description": _DESCRIPTION,
         "level": "validate/spans:_count expectation.level",
+    },
+    "expect.spans[].schema.<attribute>": {
+        "type": f"{_SCHEMA}:value_breaches wanted.types",
+        "required": f"{_SCHEMA}:schema_breach wanted.required",
+        "const": f"{_SCHEMA}:_listed wanted.const",
+        "enum": f"{_SCHEMA}:_listed wanted.enum",
+        "minimum": f"{_SCHEMA}:_of_number wanted.minimum",
+        "maximum": f"{_SCHEMA}:_of_number wanted.maximum",
+        "exclusiveMinimum": f"{_SCHEMA}:_of_number wanted.exclusive_minimum",
+        "exclusiveMaximum": f"{_SCHEMA}:_of_number wanted.exclusive_maximum",
+        "multipleOf": f"{_SCHEMA}:_of_number wanted.multiple_of",
+        "minLength": f"{_SCHEMA}:_of_text wanted.min_length",
+        "maxLength": f"{_SCHEMA}:_of_text wanted.max_length",
+        "pattern": f"{_SCHEMA}:_of_text wanted.pattern",
+        "minItems": f"{_SCHEMA}:_of_list wanted.min_items",
+        "maxItems": f"{_SCHEMA}:_of_list wanted.max_items",
+        "items": f"{_SCHEMA}:_of_list wanted.items",
     },
     "a pattern": {"regex": "validate/select:matches pattern.regex"},
     "expect.spans[].attributes": {
@@ -206,10 +232,18 @@ READERS = {
     "expect.spans[].links": {"count": f"{_CONDITIONS}.links"},
     "expect.graph": {"edges": "validate/scenario:judge_expect expect.edges"},
     "a pair": {"pair": "validate/graph:edge_holds edge.child"},
-    "expect.counts": dict.fromkeys(("spans", "errors", "events", "by_name", "by_service", "by_kind"), _COUNTS),
+    "expect.counts": {
+        **dict.fromkeys(("spans", "errors", "events", "by_name", "by_service", "by_kind"), _COUNTS),
+        "id": "validate/counts:_name wanted.id",
+        "description": _DESCRIPTION,
+        "level": "validate/counts:_findings wanted.level",
+    },
     "expect.status": {
         "all": "validate/status:_findings wanted.name",
         "by_name": "validate/status:_findings wanted.name",
+        "id": "validate/status:_judge_one wanted.id",
+        "description": _DESCRIPTION,
+        "level": "validate/status:_findings wanted.level",
     },
     "expect.hermeticity": {
         "egress": "validate/hermeticity:judge_hermeticity wanted.egress_none",
@@ -217,6 +251,9 @@ READERS = {
         "resource": "validate/hermeticity:judge_hermeticity wanted.resource",
         "forbid_attributes": "validate/hermeticity:judge_hermeticity wanted.forbid_attributes",
         "services": "validate/hermeticity:judge_hermeticity wanted.services_closed",
+        "id": "validate/hermeticity:_check wanted.id",
+        "description": _DESCRIPTION,
+        "level": "validate/hermeticity:_leaks wanted.level",
     },
     "determinism": {
         "iterations": "plan/build:build_plan suite.determinism.iterations",

@@ -1,0 +1,114 @@
+"""Spans by what selectors ask of them, so that an expectation looks only at those that it may mean.
+
+Spans that agree in name, service, kind and scope are one shape: what a pattern says of one it says of all of them. A
+selector is asked once a shape, and of the names only those that begin as the pattern does are tried.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+from functools import cached_property
+from typing import NamedTuple
+
+from cleanroom.spec.pattern import Pattern
+from cleanroom.trace.model import Resource, Span
+
+_SPECIAL = re.compile(r"[*?\[]")
+
+
+class Shape(NamedTuple):
+    """What spans of one kind have in common."""
+
+    name: str
+    service: str
+    kind: str
+    scope: str
+
+
+def matcher(pattern: Pattern) -> Callable[[str], bool]:
+    """Return what says whether `pattern` names a text: its exact text, its glob (case counts) or its expression."""
+    if pattern.regex:
+        search = re.compile(pattern.text).search
+        return lambda text: search(text) is not None
+    if pattern.is_literal:
+        return pattern.text.__eq__
+    match = re.compile(translate(pattern.text)).match
+    return lambda text: text == pattern.text or match(text) is not None
+
+
+@dataclass(frozen=True)
+class SpanIndex:
+    """One population in its order, and for each shape the places in it where its spans stand."""
+
+    spans: tuple[Span, ...]
+    places: dict[Shape, list[int]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        places: dict[Shape, list[int]] = {}
+        services: dict[int, tuple[str, Resource]] = {}  # the resource is kept: its id stays its own meanwhile
+        for place, span in enumerate(self.spans):
+            resource = span.resource
+            known = services.get(id(resource))
+            if known is None:
+                known = services[id(resource)] = (resource.service, resource)
+            places.setdefault(Shape(span.name, known[0], span.kind.value, span.scope.name), []).append(place)
+        object.__setattr__(self, "places", places)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Shape]]:
+        found: dict[str, list[Shape]] = {}
+        for shape in self.places:
+            found.setdefault(shape.name, []).append(shape)
+        return found
+
+    @cached_property
+    def _by_service(self) -> dict[str, list[Shape]]:
+        found: dict[str, list[Shape]] = {}
+        for shape in self.places:
+            found.setdefault(shape.service, []).append(shape)
+        return found
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(self._by_name)
+
+    def shapes(self, name: Pattern | None = None, service: Pattern | None = None) -> list[Shape]:
+        """Return the shapes that both patterns name; None names all."""
+        if name is None:
+            if service is None:
+                return list(self.places)
+            of_service = matcher(service)
+            return [shape for text, shapes in self._by_service.items() if of_service(text) for shape in shapes]
+        found = [shape for text in self._named(name) for shape in self._by_name[text]]
+        if service is None:
+            return found
+        of_service = matcher(service)
+        return [shape for shape in found if of_service(shape.service)]
+
+    def _named(self, pattern: Pattern) -> Iterable[str]:
+        if pattern.regex:
+            return filter(matcher(pattern), self._names)
+        if pattern.is_literal:
+            return (pattern.text,) if pattern.text in self._by_name else ()
+        special = _SPECIAL.search(pattern.text)
+        prefix = pattern.text[: special.start()] if special else pattern.text
+        start = bisect_left(self._names, prefix)
+        end = bisect_left(self._names, True, lo=start, key=lambda text: not text.startswith(prefix))  # noqa: FBT003 -- the first that does not
+        return filter(matcher(pattern), self._names[start:end])
+
+    def of(self, shapes: Sequence[Shape]) -> tuple[Span, ...]:
+        """Return the spans of the shapes in the order of the population."""
+        if len(shapes) == len(self.places):
+            return self.spans
+        places = [place for shape in shapes for place in self.places[shape]]
+        # The places of a shape ascend, and sorting finds such runs by itself.
+        places.sort()
+        return tuple([self.spans[place] for place in places])
+
+    def number(self, shapes: Iterable[Shape]) -> int:
+        """Return how many spans the shapes have."""
+        return sum(len(self.places[shape]) for shape in shapes)
