@@ -14,6 +14,7 @@ from cleanroom.cli import (
     fmt,
     importing,
     init,
+    judge,
     lint,
     plan,
     render,
@@ -35,7 +36,7 @@ exit codes: 0 pass, 1 findings, 2 usage, 3 invalid spec, 4 engine trouble, 5 tel
 130 interrupted"""
 
 _COMMANDS = (
-    run, plan, validate, lint, fmt, render, report, verify, explain, schema, init, importing, doctor, cache,
+    run, judge, plan, validate, lint, fmt, render, report, verify, explain, schema, init, importing, doctor, cache,
 )  # fmt: skip
 
 

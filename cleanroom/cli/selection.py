@@ -37,6 +37,16 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 def add_templates(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name specs and what their templates see, for commands that look at whole files."""
     add_files(parser)
+    _add_values(parser)
+
+
+def add_spec_values(parser: argparse.ArgumentParser) -> None:
+    """Add what the templates of one spec see, for commands that name that spec on their own."""
+    parser.add_argument("--root", default=".", help="the repository; nothing outside of it is read (default: .)")
+    _add_values(parser)
+
+
+def _add_values(parser: argparse.ArgumentParser) -> None:
     _add_seed(parser)
     _add_names(parser)
     parser.set_defaults(tags=[], iterations=None)

@@ -121,7 +121,7 @@ def render_console(report: RunReport, directory: str = "") -> str:
 def _suite(pair: Pair) -> list[str]:
     verdict = pair.verdict
     word = verdict.verdict if verdict is not None else "error"
-    count = len(pair.iterations)
+    count = max(len(pair.iterations), len(verdict.iterations) if verdict is not None else 0)
     lines = ["", one_line(f"{pair.name} ({pair.file}): {word}, {len(pair.cases)} checks over {count} iterations")]
     findings = [line for case in pair.cases for line in _case([c for _, c in case.judged], case.scenario)]
     lines += findings[:_MOST_FINDINGS]
