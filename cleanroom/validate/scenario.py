@@ -13,6 +13,7 @@ from cleanroom.validate.counts import judge_counts
 from cleanroom.validate.faults import judge_faults, unreverted
 from cleanroom.validate.graph import judge_edges
 from cleanroom.validate.hermeticity import judge_hermeticity
+from cleanroom.validate.lint import judge_lint
 from cleanroom.validate.model import Check, ScenarioVerdict
 from cleanroom.validate.outcome import GOOD, judge_ending, judge_outcome
 from cleanroom.validate.scene import Scene
@@ -34,6 +35,7 @@ def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
         *judge_counts(scene, expect.counts),
         *judge_status(scene, expect.status),
         *judge_hermeticity(scene, expect.hermeticity),
+        *judge_lint(scene, expect.lint),
     )
 
 

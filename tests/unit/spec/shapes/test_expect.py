@@ -153,6 +153,7 @@ NOW = [
      Expect(counts=(CountExpectation(what="spans", comparator=of(eq=1), **NAMED),))),
     (f"status: {{all: ok, {ID}}}", Expect(status=(StatusExpectation(comparator=of(eq="ok"), **NAMED),))),
     (f"hermeticity: {{leaks: none, {ID}}}", Expect(hermeticity=HermeticityExpectation(leaks_none=True, **NAMED))),
+    (f"lint: {{min_score: 80, {ID}}}", Expect(lint=LintExpectation(min_score=80, **NAMED))),
 ]  # fmt: skip
 LATER = [
     ("graph", "no_edges: [[a, b]]", GraphExpectation(no_edges=EDGES)),
@@ -204,7 +205,6 @@ LATER = [
     ("faults", "f: {impact: {affected: [api], unaffected: [web]}}", (
         FaultExpectation(fault="f", affected=("api",), unaffected=("web",)),
     )),
-    ("lint", f"min_score: 80, {ID}", LintExpectation(min_score=80, **NAMED)),
 ]  # fmt: skip
 LISTS = [
     ("windows", "outer: a, contains: [b], strict: true, max_duration: 30s", WindowExpectation(
