@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
+from cleanroom.canonical import digest
 from cleanroom.spec.determinism import Determinism
+from cleanroom.text import truncate
 from cleanroom.trace.divergence import Divergence, first_divergence
 from cleanroom.trace.normalise import NormalisedTrace
 from cleanroom.validate.model import Check, Finding, IterationDigests
 
 NAME = "the iterations are identical"
+_MAX_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,17 @@ class Run:
     trace: NormalisedTrace
     facts: Mapping[tuple[str, str], str]
     """(where, what) → value, in order: every step outcome and every verdict, which the outcome digest is made of."""
+    outputs: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
+    """(where, stdout or stderr) → text under the rules, in order; only where the spec compares it. In no digest."""
+
+    def compared(self, wanted: Determinism) -> tuple[str, ...]:
+        """Return what must be the same in each iteration; the drawn faults always are part of it."""
+        whole = {"trace", "steps"} <= set(wanted.compare)
+        found = [self.digests.digest] if whole else [self.digests.schedule]
+        found += [self.digests.trace] if "trace" in wanted.compare else []
+        found += [self.digests.outcome] if "steps" in wanted.compare else []
+        found += [digest([[*at, text] for at, text in self.outputs.items()])] if "output" in wanted.compare else []
+        return tuple(found)
 
 
 def judge_determinism(wanted: Determinism, runs: Sequence[Run], planned: int) -> tuple[Check | None, Divergence | None]:
@@ -36,7 +51,7 @@ def judge_determinism(wanted: Determinism, runs: Sequence[Run], planned: int) ->
     if len(rule_sets) > 1:
         why = f"digests under different rule sets cannot be compared: {', '.join(sorted(rule_sets))}"
         return _check(wanted, inconclusive=why), None
-    divergence = _first(runs)
+    divergence = _first(wanted, runs)
     if divergence is not None:
         return _check(wanted, finding=_finding(wanted, runs, divergence)), divergence
     if len(runs) < planned:
@@ -44,28 +59,32 @@ def judge_determinism(wanted: Determinism, runs: Sequence[Run], planned: int) ->
     return _check(wanted), None
 
 
-def _first(runs: Sequence[Run]) -> Divergence | None:
+def _first(wanted: Determinism, runs: Sequence[Run]) -> Divergence | None:
     """Where the first iteration that differs parts from the first one; traces are looked at before outcomes."""
-    differing = [run for run in runs[1:] if run.digests.digest != runs[0].digests.digest]
+    differing = [run for run in runs[1:] if run.compared(wanted) != runs[0].compared(wanted)]
     if not differing:
         return None
-    found = first_divergence(tuple(run.trace for run in runs))
+    found = None
+    if "trace" in wanted.compare:
+        found = first_divergence(tuple(run.trace for run in runs))
     if found is not None:
         return replace(found, left=runs[found.left].index, right=runs[found.right].index)
-    return _of_facts(runs[0], differing[0])
+    return _of_facts(wanted, runs[0], differing[0])
 
 
-def _of_facts(left: Run, right: Run) -> Divergence:
-    for where, what in dict.fromkeys((*left.facts, *right.facts)):
-        ours, theirs = left.facts.get((where, what), "absent"), right.facts.get((where, what), "absent")
-        if ours != theirs:
+def _of_facts(wanted: Determinism, left: Run, right: Run) -> Divergence:
+    ours = {**(left.facts if "steps" in wanted.compare else {}), **left.outputs}
+    theirs = {**(right.facts if "steps" in wanted.compare else {}), **right.outputs}
+    for where, what in dict.fromkeys((*ours, *theirs)):
+        one, other = ours.get((where, what), "absent"), theirs.get((where, what), "absent")
+        if one != other:
             return Divergence(
                 left=left.index,
                 right=right.index,
                 path=where,
                 attribute=what,
-                left_value=ours,
-                right_value=theirs,
+                left_value=truncate(one, _MAX_SHOWN),
+                right_value=truncate(other, _MAX_SHOWN),
                 classification="verdict" if what == "verdict" else "step",
             )
     parts = [p for p in ("trace", "schedule", "outcome") if getattr(left.digests, p) != getattr(right.digests, p)]
@@ -83,11 +102,13 @@ def _of_facts(left: Run, right: Run) -> Divergence:
 
 def _finding(wanted: Determinism, runs: Sequence[Run], divergence: Divergence) -> Finding:
     groups: dict[str, list[int]] = {}
+    whole = set(wanted.compare) == {"trace", "steps"}
     for run in runs:
-        groups.setdefault(run.digests.digest, []).append(run.index + 1)
+        # Several parts are one by a digest of their own; the run's digest is the one that is published.
+        parts = run.compared(wanted)
+        groups.setdefault(parts[0] if whole else digest([*parts]), []).append(run.index + 1)
     which = "; ".join(
-        f"{digest[:19]}… in iteration {', '.join(str(number) for number in numbers)}"
-        for digest, numbers in groups.items()
+        f"{each[:19]}… in iteration {', '.join(str(number) for number in numbers)}" for each, numbers in groups.items()
     )
     at = f"{divergence.path}" + (f", {divergence.attribute}" if divergence.attribute else "")
     difference = (
@@ -98,7 +119,7 @@ def _finding(wanted: Determinism, runs: Sequence[Run], divergence: Divergence) -
     return Finding(
         rule="determinism.identical",
         at=wanted.at,
-        expected=f"{len(runs)} iterations with one digest",
+        expected=f"{len(runs)} iterations with one digest" + ("" if whole else f" of {', '.join(wanted.compare)}"),
         found=f"{difference}. {len(groups)} digests: {which}",
         remedy=remedy if divergence.proposal else "",
     )

@@ -9,9 +9,11 @@ from types import MappingProxyType
 from cleanroom.canonical import Json
 from cleanroom.plan.model import Plan
 from cleanroom.run.record import IterationRecord, ServiceRecord
+from cleanroom.spec.determinism import Buckets
 from cleanroom.trace.digest import iteration_digest, outcome_digest, trace_digest
 from cleanroom.trace.normalise import normalise
 from cleanroom.trace.rules import NormaliseOptions
+from cleanroom.trace.scrub import Scrubber
 from cleanroom.validate.determinism import Run
 from cleanroom.validate.model import Check, IterationDigests, ScenarioVerdict
 from cleanroom.validate.scene import Scene
@@ -21,6 +23,7 @@ GATEWAY_ROLE = "<gateway>"
 _ID = re.compile(r"[0-9a-f]{64}")
 
 Facts = Mapping[tuple[str, str], str]
+NO_FACTS: Facts = MappingProxyType({})
 
 
 def fingerprint(
@@ -31,6 +34,7 @@ def fingerprint(
     checks: tuple[Check, ...],
 ) -> Run:
     """Digest one judged iteration: its normalised trace, the drawn faults, its outcomes and verdicts."""
+    wanted = plan.suite.determinism
     options = normalise_options(plan, iteration)
     normalised = normalise(whole.trace, options)
     facts = outcome_facts(iteration, scenarios, checks)
@@ -45,7 +49,8 @@ def fingerprint(
         outcome=outcome,
         rule_set=normalised.rule_set,
     )
-    return Run(index=iteration.index, digests=digests, trace=normalised, facts=facts)
+    outputs = step_outputs(iteration, Scrubber(options, whole.trace.spans)) if "output" in wanted.compare else NO_FACTS
+    return Run(index=iteration.index, digests=digests, trace=normalised, facts=facts, outputs=outputs)
 
 
 def normalise_options(plan: Plan, iteration: IterationRecord) -> NormaliseOptions:
@@ -58,6 +63,7 @@ def normalise_options(plan: Plan, iteration: IterationRecord) -> NormaliseOption
         replace=tuple((r.pattern, r.replacement) for r in rules.replace),
         keep=rules.keep,
         siblings=rules.siblings,
+        bucket_ns=rules.durations.bucket.ns if isinstance(rules.durations, Buckets) else 0,
     )
 
 
@@ -98,6 +104,18 @@ def outcome_facts(
         facts[where, "outcome"] = verdict.outcome
     facts.update(_verdicts("suite", checks))
     return MappingProxyType(facts)
+
+
+def step_outputs(iteration: IterationRecord, scrub: Scrubber) -> Facts:
+    """Return (where, stdout or stderr) → what each step said, under the same rules as the texts of spans."""
+    return MappingProxyType(
+        {
+            (f"scenario {record.name} > step {step.name}", stream): scrub.text(said)
+            for record in sorted(iteration.scenarios, key=lambda record: record.name)
+            for step in record.steps
+            for stream, said in (("stdout", step.stdout), ("stderr", step.stderr))
+        }
+    )
 
 
 def _verdicts(where: str, checks: Iterable[Check]) -> Facts:

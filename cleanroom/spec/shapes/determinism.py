@@ -46,12 +46,8 @@ _REPLACE = Record(
 )  # fmt: skip
 _BUCKETS = Record(
     place="determinism.normalize.durations",
-    doc="Durations that stay in the digest, coarsely.",
-    keys={
-        "bucket": Key(
-            positive_duration, "The width of the steps in which durations are compared.", example="100ms", later=True
-        )
-    },
+    doc="Durations of services' spans that stay in the digest, coarsely. What the runner did is never measured there.",
+    keys={"bucket": Key(positive_duration, "The width of the steps in which durations are compared.", example="100ms")},
     required=("bucket",),
 )
 _NORMALIZE = Record(
@@ -114,8 +110,9 @@ _DETERMINISM = Record(
         ),
         "compare": Key(
             distinct(items(choice("trace", "steps", "output"), at_least=1), "part"),
-            "What is compared between iterations: the normalised trace, the outcomes of steps, their output.",
-            default="[trace, steps]", example="[trace, steps, output]", later=True,
+            "What is compared between iterations: the normalised trace; the outcomes of steps with the verdicts; what "
+            "steps wrote, under the same rules. The drawn faults always are.",
+            default="[trace, steps]", example="[trace, steps, output]",
         ),
     },
 )  # fmt: skip

@@ -38,7 +38,6 @@ _EXPECT = {
     "counts": "validate/scenario:judge_expect expect.counts",
     "status": "validate/scenario:judge_expect expect.status",
     "hermeticity": "validate/scenario:judge_expect expect.hermeticity",
-    "lint": "validate/scenario:judge_expect expect.lint",
 }
 READERS = {
     "": {
@@ -256,22 +255,19 @@ READERS = {
         "description": _DESCRIPTION,
         "level": "validate/hermeticity:_leaks wanted.level",
     },
-    "expect.lint": {
-        "min_score": "validate/lint:judge_lint wanted.min_score",
-        "id": "validate/lint:judge_lint wanted.id",
-        "description": _DESCRIPTION,
-        "level": "validate/lint:judge_lint wanted.level",
-    },
     "determinism": {
         "iterations": "plan/build:build_plan suite.determinism.iterations",
         "seed": "plan/build:_seed suite.determinism.seed",
         "identical": "validate/determinism:judge_determinism wanted.identical",
         "parallel": "run/session:_run_suite plan.suite.determinism.parallel",
         "normalize": "validate/fingerprint:normalise_options plan.suite.determinism.normalize",
+        "compare": "validate/determinism:_first wanted.compare",
     },
     "determinism.normalize": {
-        name: f"validate/fingerprint:normalise_options rules.{name}" for name in ("drop", "replace", "siblings", "keep")
+        name: f"validate/fingerprint:normalise_options rules.{name}"
+        for name in ("drop", "replace", "siblings", "keep", "durations")
     },
+    "determinism.normalize.durations": {"bucket": "validate/fingerprint:normalise_options rules.durations.bucket"},
     "determinism.normalize.replace[]": {
         "pattern": "validate/fingerprint:normalise_options r.pattern",
         "with": "validate/fingerprint:normalise_options r.replacement",
@@ -293,7 +289,6 @@ WITHOUT_READER = {
     ("compose", "ignore"): "consumed by the loader",
     ("network", "egress"): "`none` is what every run does and proves; anything else is refused",
     ("services.<name>", "clock"): "`real` is what every run does; anything else is refused",
-    ("determinism.normalize", "durations"): "`drop` is what every digest does; anything else is refused",
     ("expect.spans[]", "each"): "the contrary of `some`, and the shape refuses the two against each other",
 }
 """Keys that no part of the program reads after loading, each with the reason why that is not nothing."""
