@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from cleanroom.report.beside import divergence_lines
 from cleanroom.report.egress import attempts
 from cleanroom.report.model import Pair, RunReport
 from cleanroom.report.phrases import brief, fault_line, place_line, position
@@ -126,6 +127,8 @@ def _suite(pair: Pair) -> list[str]:
     findings = [line for case in pair.cases for line in _case([c for _, c in case.judged], case.scenario)]
     lines += findings[:_MOST_FINDINGS]
     lines += [f"  {len(findings) - _MOST_FINDINGS} more: see report.json"] if len(findings) > _MOST_FINDINGS else []
+    if verdict is not None and verdict.divergence is not None:
+        lines += [f"      {line}" for line in divergence_lines(verdict.divergence)]
     if verdict is not None and verdict.trouble:
         lines += [f"  trouble  {line}" for line in clean(verdict.trouble).split("\n")[:20]]
     told: dict[str, int] = {}

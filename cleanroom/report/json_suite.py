@@ -108,6 +108,10 @@ def divergence_json(divergence: Divergence) -> dict[str, Json]:
         "right_value": divergence.right_value,
         "classification": divergence.classification,
         "proposal": divergence.proposal,
+        "obstacle": divergence.obstacle,
+        "side_by_side": [
+            {"what": row.what, "left": row.left, "right": row.right, "differs": row.differs} for row in divergence.rows
+        ],
     }
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cleanroom.report.beside import divergence_heads, divergence_rows
 from cleanroom.report.egress import attempts
 from cleanroom.report.model import Case, Pair, Place, RunReport
 from cleanroom.report.page import Page
 from cleanroom.report.phrases import facts, fault_state, position, recovery, window
 from cleanroom.text import clean, code_block, code_span, markdown, one_line, truncate
+from cleanroom.trace.divergence import Divergence
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.verdict import check_word, is_broken
 
@@ -141,12 +143,23 @@ def _divergences(page: Page, pairs: Iterable[Pair]) -> None:
         at = code_span(divergence.path) + (f", {code_span(divergence.attribute)}" if divergence.attribute else "")
         page.heading(f"First difference between iterations: {markdown(pair.name)}")
         page.add(f"{divergence.classification} at {at}\n")
-        page.table(
-            (f"iteration {divergence.left + 1}", f"iteration {divergence.right + 1}"),
-            [tuple(code_span(truncate(v or "nothing", 1500)) for v in (divergence.left_value, divergence.right_value))],
-        )
+        page.table(("", *divergence_heads(divergence)), _beside(divergence))
         if divergence.proposal:
             page.add(f"\nIf it may differ: {code_span(f'normalize: {{{divergence.proposal}}}')}\n")
+        elif divergence.obstacle:
+            page.add(f"\nNo rule is proposed: {markdown(divergence.obstacle)}\n")
+
+
+def _beside(divergence: Divergence) -> list[tuple[str, ...]]:
+    """Return a row per line of both sides; what differs is marked."""
+    return [
+        (f"≠ {markdown(row.what)}" if row.differs else markdown(row.what), _value(row.left), _value(row.right))
+        for row in divergence_rows(divergence)
+    ]
+
+
+def _value(text: str) -> str:
+    return code_span(truncate(text or "nothing", 1500))
 
 
 def _suites(page: Page, pairs: Iterable[Pair]) -> None:

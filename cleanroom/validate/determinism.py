@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from cleanroom.canonical import digest
 from cleanroom.spec.determinism import Determinism
 from cleanroom.text import truncate
-from cleanroom.trace.divergence import Divergence, first_divergence
+from cleanroom.trace.divergence import Classification, Divergence, first_divergence
 from cleanroom.trace.normalise import NormalisedTrace
+from cleanroom.trace.proposal import Again, Rules, Watch
 from cleanroom.validate.model import Check, Finding, IterationDigests
 
 NAME = "the iterations are identical"
@@ -28,6 +29,8 @@ class Run:
     """(where, what) → value, in order: every step outcome and every verdict, which the outcome digest is made of."""
     outputs: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
     """(where, stdout or stderr) → text under the rules, in order; only where the spec compares it. In no digest."""
+    again: Callable[[Rules], NormalisedTrace] | None = None
+    """Normalises the iteration anew under the spec's rules and these, to try a proposal."""
 
     def compared(self, wanted: Determinism) -> tuple[str, ...]:
         """Return what must be the same in each iteration; the drawn faults always are part of it."""
@@ -39,8 +42,10 @@ class Run:
         return tuple(found)
 
 
-def judge_determinism(wanted: Determinism, runs: Sequence[Run], planned: int) -> tuple[Check | None, Divergence | None]:
-    """Return the check and, where the iterations differ, the first divergence.
+def judge_determinism(
+    wanted: Determinism, runs: Sequence[Run], planned: int, watch: Watch | None = None
+) -> tuple[Check | None, Divergence | None]:
+    """Return the check and, where the iterations differ, the first divergence; `watch` is what expectations look at.
 
     No check where there is nothing to compare by the spec: one iteration planned, or `identical: false`. Iterations
     that ended in trouble have no digest; fewer than `planned` to compare is inconclusive, unless those differ.
@@ -51,7 +56,7 @@ def judge_determinism(wanted: Determinism, runs: Sequence[Run], planned: int) ->
     if len(rule_sets) > 1:
         why = f"digests under different rule sets cannot be compared: {', '.join(sorted(rule_sets))}"
         return _check(wanted, inconclusive=why), None
-    divergence = _first(wanted, runs)
+    divergence = _first(wanted, runs, watch)
     if divergence is not None:
         return _check(wanted, finding=_finding(wanted, runs, divergence)), divergence
     if len(runs) < planned:
@@ -59,22 +64,38 @@ def judge_determinism(wanted: Determinism, runs: Sequence[Run], planned: int) ->
     return _check(wanted), None
 
 
-def _first(wanted: Determinism, runs: Sequence[Run]) -> Divergence | None:
+def _first(wanted: Determinism, runs: Sequence[Run], watch: Watch | None) -> Divergence | None:
     """Where the first iteration that differs parts from the first one; traces are looked at before outcomes."""
     differing = [run for run in runs[1:] if run.compared(wanted) != runs[0].compared(wanted)]
     if not differing:
         return None
     found = None
     if "trace" in wanted.compare:
-        found = first_divergence(tuple(run.trace for run in runs))
-    if found is not None:
-        return replace(found, left=runs[found.left].index, right=runs[found.right].index)
-    return _of_facts(wanted, runs[0], differing[0])
+        found = first_divergence(tuple(run.trace for run in runs), again=_again(runs), watch=watch)
+    if found is None:
+        return _of_facts(wanted, runs[0], differing[0])
+    other = next((run for run in runs[1:] if _besides(wanted, run) != _besides(wanted, runs[0])), None)
+    if other is not None and found.proposal:
+        # Equal traces would not make the iterations equal.
+        also = _of_facts(wanted, runs[0], other)
+        obstacle = f"{also.path}, {also.attribute}, differs as well, which no rule takes away"
+        found = replace(found, proposal="", rules=None, obstacle=obstacle)
+    return replace(found, left=runs[found.left].index, right=runs[found.right].index)
+
+
+def _besides(wanted: Determinism, run: Run) -> dict[tuple[str, str], str]:
+    """Return what is compared besides the trace."""
+    return {**(run.facts if "steps" in wanted.compare else {}), **run.outputs}
+
+
+def _again(runs: Sequence[Run]) -> Again | None:
+    known = [run.again for run in runs if run.again is not None]
+    return (lambda number, rules: known[number](rules)) if len(known) == len(runs) else None
 
 
 def _of_facts(wanted: Determinism, left: Run, right: Run) -> Divergence:
-    ours = {**(left.facts if "steps" in wanted.compare else {}), **left.outputs}
-    theirs = {**(right.facts if "steps" in wanted.compare else {}), **right.outputs}
+    ours, theirs = _besides(wanted, left), _besides(wanted, right)
+    outputs = {*left.outputs, *right.outputs}
     for where, what in dict.fromkeys((*ours, *theirs)):
         one, other = ours.get((where, what), "absent"), theirs.get((where, what), "absent")
         if one != other:
@@ -85,7 +106,8 @@ def _of_facts(wanted: Determinism, left: Run, right: Run) -> Divergence:
                 attribute=what,
                 left_value=truncate(one, _MAX_SHOWN),
                 right_value=truncate(other, _MAX_SHOWN),
-                classification="verdict" if what == "verdict" else "step",
+                classification=_class_of(what, of_output=(where, what) in outputs),
+                obstacle="what steps and expectations came to is no noise",
             )
     parts = [p for p in ("trace", "schedule", "outcome") if getattr(left.digests, p) != getattr(right.digests, p)]
     part = parts[0] if parts else "digest"
@@ -98,6 +120,12 @@ def _of_facts(wanted: Determinism, left: Run, right: Run) -> Divergence:
         right_value=getattr(right.digests, part),
         classification="value",
     )
+
+
+def _class_of(what: str, *, of_output: bool) -> Classification:
+    if of_output:
+        return "step output"
+    return "verdict" if what == "verdict" else "step"
 
 
 def _finding(wanted: Determinism, runs: Sequence[Run], divergence: Divergence) -> Finding:
@@ -116,12 +144,14 @@ def _finding(wanted: Determinism, runs: Sequence[Run], divergence: Divergence) -
         f"{divergence.left_value or 'nothing'} / {divergence.right_value or 'nothing'}"
     )
     remedy = f"make it the same, or declare that it may differ: normalize: {{{divergence.proposal}}}"
+    if not divergence.proposal:
+        remedy = f"make it the same; no rule is proposed: {divergence.obstacle}" if divergence.obstacle else ""
     return Finding(
         rule="determinism.identical",
         at=wanted.at,
         expected=f"{len(runs)} iterations with one digest" + ("" if whole else f" of {', '.join(wanted.compare)}"),
         found=f"{difference}. {len(groups)} digests: {which}",
-        remedy=remedy if divergence.proposal else "",
+        remedy=remedy,
     )
 
 

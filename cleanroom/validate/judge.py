@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from cleanroom.canonical import digest
 from cleanroom.errors import ExitCode
 from cleanroom.plan.model import Plan
 from cleanroom.run.record import IterationRecord, ScenarioRecord, SessionRecord, SuiteRecord, Trouble
+from cleanroom.trace.normalise import NormalisedTrace, normalise
+from cleanroom.trace.proposal import Rules
 from cleanroom.validate import wording
 from cleanroom.validate.determinism import Run, judge_determinism
 from cleanroom.validate.faults import unreverted
-from cleanroom.validate.fingerprint import fingerprint
+from cleanroom.validate.fingerprint import fingerprint, normalise_options
 from cleanroom.validate.hermeticity import left_behind
 from cleanroom.validate.model import IterationVerdict, RunVerdict, ScenarioVerdict, SuiteVerdict
 from cleanroom.validate.scenario import absent, judge_expect, judge_scenario
@@ -27,6 +30,7 @@ from cleanroom.validate.verdict import (
     word_of,
     worst,
 )
+from cleanroom.validate.watched import Watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,11 @@ def judge_iteration(plan: Plan, iteration: IterationRecord) -> JudgedIteration:
     )
     checks = judge_expect(scenes.whole, plan.suite.expect)
     complete = not troubles and len(by_name) == len(plan.suite.scenarios)
-    print_of = fingerprint(plan, iteration, scenes.whole, scenarios, checks) if complete else None
+    print_of = None
+    if complete:
+        print_of = replace(
+            fingerprint(plan, iteration, scenes.whole, scenarios, checks), again=partial(_anew, plan, iteration)
+        )
     return JudgedIteration(
         verdict=IterationVerdict(
             index=iteration.index,
@@ -61,6 +69,12 @@ def judge_iteration(plan: Plan, iteration: IterationRecord) -> JudgedIteration:
         run=print_of,
         troubles=troubles,
     )
+
+
+def _anew(plan: Plan, iteration: IterationRecord, rules: Rules) -> NormalisedTrace:
+    """Normalise an iteration under further rules; decoded again, so that its spans need not be kept for it."""
+    trace = build_scenes(plan, iteration).whole.trace
+    return normalise(trace, rules.added_to(normalise_options(plan, iteration)))
 
 
 def iteration_troubles(iteration: IterationRecord) -> tuple[Trouble, ...]:
@@ -84,7 +98,7 @@ def conclude_suite(record: SuiteRecord, judged: Sequence[JudgedIteration]) -> Su
     runs = tuple(j.run for j in judged if j.run is not None)
     own = (record.trouble,) if record.trouble is not None else ()
     troubles = (*own, *(t for j in judged for t in j.troubles))
-    check, divergence = judge_determinism(plan.suite.determinism, runs, plan.iterations)
+    check, divergence = judge_determinism(plan.suite.determinism, runs, plan.iterations, Watched(plan.suite))
     # Each iteration must have evidence of its own: one that judged nothing is not covered by the others.
     codes = [code_of_checks(c for _, c in all_checks(j.verdict)) for j in judged] or [ExitCode.INCONCLUSIVE]
     codes += [code_of_check(check)] if check is not None else []

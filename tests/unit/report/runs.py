@@ -24,7 +24,7 @@ from cleanroom.run.record import (
 )
 from cleanroom.spec.source import Position, Problem
 from cleanroom.telemetry.ports import Payload
-from cleanroom.trace.divergence import Divergence
+from cleanroom.trace.divergence import Divergence, Row
 from cleanroom.trace.model import Origin
 from cleanroom.validate.model import (
     Check,
@@ -246,6 +246,10 @@ def failing(**fields):
         right_value="18",
         classification="value",
         proposal="drop: [order.id]",
+        rows=(
+            Row(what="name", left="INSERT orders", right="INSERT orders", differs=False),
+            Row(what="attributes.order.id", left="17", right="18", differs=True),
+        ),
     )
     found = Finding(rule="determinism.identical", at=at(3), expected="2 iterations with one digest", found="2 digests")
     return make(
@@ -381,6 +385,8 @@ def hostile():
         right_value=HOSTILE,
         classification="value",
         proposal=HOSTILE,
+        obstacle=HOSTILE,
+        rows=(Row(what=HOSTILE, left=HOSTILE, right=HOSTILE, differs=True),),
     )
     return make(
         checks=(check,),
