@@ -230,7 +230,7 @@ def _proposal(bench: _Bench, mutant: Mutant, scene: Scene, accepted: _Accepted) 
     for known in accepted.single:
         if _breaks(known, scene):
             return known
-    for written in candidates(mutant, bench.scene.trace):
+    for written in candidates(mutant, bench.scene.trace, bench.options.excluded_traces):
         expect = parse(written)
         if expect is None:
             continue

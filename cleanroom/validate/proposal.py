@@ -55,9 +55,12 @@ def parse(written: Written) -> Expect | None:
     return None if log.found or log.deferred else found
 
 
-def candidates(mutant: Mutant, trace: Trace) -> Iterator[Written]:
-    """Return what might catch `mutant` of a recording whose whole trace is `trace`, the most readable first."""
-    view = _View(mutant=mutant, trace=trace)
+def candidates(mutant: Mutant, trace: Trace, noise: frozenset[str] = frozenset()) -> Iterator[Written]:
+    """Return what might catch `mutant` of a recording whose whole trace is `trace`, the most readable first.
+
+    `noise` are the traces whose amount depends on timing: no figure that counts spans of theirs is written down.
+    """
+    view = _View(mutant=mutant, trace=trace, noise=noise)
     for span in mutant.subjects[:2]:
         for family in _FAMILIES.get(mutant.operator, ()):
             yield from family(view, span)
@@ -106,6 +109,7 @@ def _joined(one: Written, other: Written) -> Written:
 class _View:
     mutant: Mutant
     trace: Trace
+    noise: frozenset[str]
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -115,6 +119,20 @@ class _View:
         """Return the spans of the same name and service."""
         return tuple(s for s in self.spans if (s.name, s.service) == (span.name, span.service))
 
+    def counts(self, counts: Callable[[Span], bool], *keys: str) -> Iterator[Written]:
+        """Propose the figure of `expect.counts` below `keys`, unless timing has a part in it."""
+        counted = [s for s in self.spans if counts(s)]
+        if not any(s.trace_id in self.noise for s in counted):
+            figure: Any = len(counted)
+            for key in reversed(keys):
+                figure = {key: figure}
+            yield {"counts": figure}
+
+    def entry(self, span: Span, spans: Sequence[Span], **conditions: Any) -> Iterator[Written]:  # noqa: ANN401 -- JSON-like
+        """Propose an entry of `expect.spans` with the count of `spans`, unless timing has a part in it."""
+        if not any(s.trace_id in self.noise for s in spans):
+            yield _entry(span, **conditions, count=len(spans))
+
 
 def _entry(span: Span, **conditions: Any) -> Written:  # noqa: ANN401 -- JSON-like
     who = {"name": span.name} | ({"service": span.service} if span.service else {})
@@ -122,15 +140,15 @@ def _entry(span: Span, **conditions: Any) -> Written:  # noqa: ANN401 -- JSON-li
 
 
 def _count(view: _View, span: Span) -> Iterator[Written]:
-    yield _entry(span, count=len(view.like(span)))
-    yield {"counts": {"by_name": {span.name: sum(s.name == span.name for s in view.spans)}}}
+    yield from view.entry(span, view.like(span))
+    yield from view.counts(lambda s: s.name == span.name, "by_name", span.name)
 
 
 def _kind(view: _View, span: Span) -> Iterator[Written]:
-    number = sum(s.kind is span.kind for s in view.like(span))
+    same = [s for s in view.like(span) if s.kind is span.kind]
     if span.kind is not SpanKind.UNSPECIFIED:
-        yield _entry(span, kind=span.kind.value, count=number)
-    yield {"counts": {"by_kind": {span.kind.value: sum(s.kind is span.kind for s in view.spans)}}}
+        yield from view.entry(span, same, kind=span.kind.value)
+    yield from view.counts(lambda s: s.kind is span.kind, "by_kind", span.kind.value)
 
 
 def _lineage(view: _View, span: Span) -> Iterator[Written]:
@@ -143,8 +161,8 @@ def _lineage(view: _View, span: Span) -> Iterator[Written]:
     # Spans of one name below different parents are told apart by an attribute.
     for key, value in sorted(span.attributes.items()):
         if isinstance(value, (str, int)):
-            number = sum(s.attributes.get(key) == value for s in view.like(span))
-            yield _entry(span, where={key: {"eq": value}}, parent=parent.name, count=number)
+            same = [s for s in view.like(span) if s.attributes.get(key) == value]
+            yield from view.entry(span, same, where={key: value}, parent=parent.name)
     above = view.trace.parent(parent)
     if above is not None:
         yield _entry(span, ancestor=above.name)
@@ -154,11 +172,7 @@ def _status(view: _View, span: Span) -> Iterator[Written]:
     held = Counter(s.status for s in view.like(span))
     yield _entry(span, status=span.status.value)
     yield _entry(span, status={"in": sorted(status.value for status in held)})
-    yield _errors(view)
-
-
-def _errors(view: _View) -> Written:
-    return {"counts": {"errors": sum(s.status is StatusCode.ERROR for s in view.spans)}}
+    yield from view.counts(lambda s: s.status is StatusCode.ERROR, "errors")
 
 
 def _attribute(view: _View, span: Span) -> Iterator[Written]:
@@ -167,8 +181,9 @@ def _attribute(view: _View, span: Span) -> Iterator[Written]:
     if value is not None:
         yield _entry(span, attributes={"all": {key: value}})
         yield _entry(span, attributes={"all": {key: {"eq": value}}})
-        number = sum(_literal(s.attributes.get(key)) == value for s in view.like(span))
-        yield _entry(span, where={key: {"eq": value}}, count=number)
+        same = [s for s in view.like(span) if _literal(s.attributes.get(key)) == value]
+        yield from view.entry(span, same, where={key: value})
+        yield from view.entry(span, same, where={key: {"eq": value}})
     yield _entry(span, attributes={"all": {key: {"type": _type(span.attributes.get(key))}}})
     yield _entry(span, attributes={"all": {key: {"exists": True}}})
 
@@ -184,16 +199,18 @@ def _events(view: _View, span: Span) -> Iterator[Written]:
     names = sorted({event.name for event in span.events})
     if names:
         yield _entry(span, events={"all": names})
-    yield _number_of_events(view)
+    yield from _number_of_events(view)
 
 
 def _no_event(view: _View, span: Span) -> Iterator[Written]:
     yield _entry(span, events={"none": [view.mutant.key]})
-    yield _number_of_events(view)
+    yield from _number_of_events(view)
 
 
-def _number_of_events(view: _View) -> Written:
-    return {"counts": {"events": sum(len(s.events) for s in view.spans)}}
+def _number_of_events(view: _View) -> Iterator[Written]:
+    with_events = [s for s in view.spans if s.events]
+    if not any(s.trace_id in view.noise for s in with_events):
+        yield {"counts": {"events": sum(len(s.events) for s in with_events)}}
 
 
 def _links(_view: _View, span: Span) -> Iterator[Written]:
@@ -201,10 +218,9 @@ def _links(_view: _View, span: Span) -> Iterator[Written]:
 
 
 def _no_stranger(view: _View, span: Span) -> Iterator[Written]:
-    yield {"counts": {"spans": len(view.spans)}}
-    yield {"counts": {"by_service": {span.service: sum(s.service == span.service for s in view.spans)}}}
-    internal = sum(s.kind is SpanKind.INTERNAL for s in view.spans)
-    yield {"counts": {"by_kind": {SpanKind.INTERNAL.value: internal}}}
+    yield from _totals(view)
+    yield from view.counts(lambda s: s.service == span.service, "by_service", span.service)
+    yield from view.counts(lambda s: s.kind is SpanKind.INTERNAL, "by_kind", SpanKind.INTERNAL.value)
     edges = {(p.name, s.name) for s in view.spans if (p := view.trace.parent(s)) is not None}
     yield {"graph": {"edges": [list(edge) for edge in sorted(edges)], "closed": True}}
 
@@ -213,10 +229,10 @@ def _window(view: _View, span: Span) -> Iterator[Written]:
     fault = view.mutant.key
     word = moment(span, view.mutant.windows.get(fault, ()))
     if word:
-        number = sum(moment(s, view.mutant.windows[fault]) == word for s in view.like(span))
-        yield _entry(span, **{word: fault}, count=number)
-    inside = sum(moment(s, view.mutant.windows.get(fault, ())) == "during" for s in view.like(span))
-    yield _entry(span, during=fault, count=inside)
+        same = [s for s in view.like(span) if moment(s, view.mutant.windows[fault]) == word]
+        yield from view.entry(span, same, **{word: fault})
+    inside = [s for s in view.like(span) if moment(s, view.mutant.windows.get(fault, ())) == "during"]
+    yield from view.entry(span, inside, during=fault)
 
 
 def _duration(view: _View, span: Span) -> Iterator[Written]:
@@ -233,7 +249,7 @@ def _order(view: _View, span: Span) -> Iterator[Written]:
 
 
 def _totals(view: _View) -> Iterator[Written]:
-    yield {"counts": {"spans": len(view.spans)}}
+    yield from view.counts(lambda _: True, "spans")
 
 
 _FAMILIES: Mapping[str, tuple[Callable[[_View, Span], Iterator[Written]], ...]] = MappingProxyType(

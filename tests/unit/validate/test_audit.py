@@ -8,7 +8,7 @@ from cleanroom.errors import UsageError
 from cleanroom.validate.audit import audit_suite
 from cleanroom.validate.proposal import merged, parse
 from tests.unit.validate.builders import SEC, otlp, span
-from tests.unit.validate.recordings import HELLO, ROOT, hello, hello_iteration
+from tests.unit.validate.recordings import HELLO, ROOT, hello, hello_iteration, quickstart
 
 WEAK = """
 expect:
@@ -34,6 +34,14 @@ def audited(record, **kw):
 def test_the_hello_example_catches_at_least_95_percent_of_the_mutants_of_its_recording():
     audit = audited(hello())
     assert audit.counted >= 20
+    assert audit.score >= 95
+    assert [one.mutant.detail for one in audit.survivors] == []
+
+
+def test_the_quickstart_example_catches_at_least_95_percent_of_the_mutants_of_its_recording():
+    audit = audited(quickstart())
+    assert audit.counted >= 200
+    assert {one.mutant.operator for one in audit.judged} >= {"enter-window", "leave-window", "swap-edges"}
     assert audit.score >= 95
     assert [one.mutant.detail for one in audit.survivors] == []
 
@@ -109,16 +117,16 @@ def test_a_recording_of_no_spans_has_no_score(tmp_path):
     assert (audit.score, audit.score_with_proposals, audit.judged) == (None, None, ())
 
 
-def test_traffic_of_the_runners_own_is_not_mutated():
-    record = hello()
+def test_traffic_of_the_runners_own_is_not_mutated_and_its_amount_never_proposed(tmp_path):
+    record = weakened(tmp_path)
     (scenario,) = record.iterations[0].scenarios
     probe = span(77, "GET /health", trace="b" * 32, service="hello", start=4 * SEC)
     with_probe = replace(scenario, payloads=(*scenario.payloads, otlp(probe)), noise_traces=("b" * 32,))
-    loose = replace(record.plan.suite, expect=replace(record.plan.suite.expect, counts=()))
-    plan = replace(record.plan, suite=loose)
-    audit = audit_suite(plan, (replace(record.iterations[0], scenarios=(with_probe,)),))
+    audit = audit_suite(record.plan, (replace(record.iterations[0], scenarios=(with_probe,)),))
     assert audit.judged
     assert not any("/health" in one.mutant.path for one in audit.judged)
+    ((_, proposal),) = audit.proposals
+    assert proposal.written["counts"] == {"by_kind": {"internal": 0}}
 
 
 @pytest.mark.parametrize(
