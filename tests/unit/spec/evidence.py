@@ -38,6 +38,7 @@ _EXPECT = {
     "counts": "validate/scenario:judge_expect expect.counts",
     "status": "validate/scenario:judge_expect expect.status",
     "hermeticity": "validate/scenario:judge_expect expect.hermeticity",
+    "lint": "validate/scenario:judge_expect expect.lint",
 }
 READERS = {
     "": {
@@ -254,6 +255,12 @@ READERS = {
         "id": "validate/hermeticity:_check wanted.id",
         "description": _DESCRIPTION,
         "level": "validate/hermeticity:_leaks wanted.level",
+    },
+    "expect.lint": {
+        "min_score": "validate/lint:judge_lint wanted.min_score",
+        "id": "validate/lint:judge_lint wanted.id",
+        "description": _DESCRIPTION,
+        "level": "validate/lint:judge_lint wanted.level",
     },
     "determinism": {
         "iterations": "plan/build:build_plan suite.determinism.iterations",
