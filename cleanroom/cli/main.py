@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from cleanroom import __version__
 from cleanroom.cli import (
     cache,
+    diff,
     doctor,
     explain,
     fmt,
@@ -36,7 +37,8 @@ exit codes: 0 pass, 1 findings, 2 usage, 3 invalid spec, 4 engine trouble, 5 tel
 130 interrupted"""
 
 _COMMANDS = (
-    run, judge, plan, validate, lint, fmt, render, report, verify, explain, schema, init, importing, doctor, cache,
+    run, judge, plan, validate, lint, fmt, render, report, verify, diff, explain, schema, init, importing,
+    doctor, cache,
 )  # fmt: skip
 
 
