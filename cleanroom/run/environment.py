@@ -51,6 +51,14 @@ class _Before(TypedDict):
     restarts: int
 
 
+class _Output(TypedDict):
+    """What is known of a service's output: fields of its record."""
+
+    log: str
+    log_truncated: bool
+    log_unread: bool
+
+
 _UNSEEN: Final[_Before] = {"ended_early": "", "restarts": 0}
 
 
@@ -234,12 +242,12 @@ class Environment:
                 troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=f"service {name}: {stopped.trouble}"))
             opened.end(stopped.end_ns)
             self._tell(name, "stopped", (stopped.end_ns - stopped.start_ns) / 10**9)
-            log, cut = self._log(started.container)
+            output = self._log(started.container)
             records.append(
                 ServiceRecord(
                     name=name, image=started.image, address=started.address, container=started.container,
                     hostname=suite.service(name).hostname or name, ready_ms=started.ready_ms,
-                    exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, log=log, log_truncated=cut,
+                    exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, **output,
                     **before.get(name, _UNSEEN),
                 )
             )  # fmt: skip
@@ -255,12 +263,12 @@ class Environment:
                 found[name] = {"ended_early": status, "restarts": state.restart_count}
         return found
 
-    def _log(self, container: str) -> tuple[str, bool]:
+    def _log(self, container: str) -> _Output:
         try:
             raw = self._ports.engine.logs(container, LOG_BYTES + 1)
         except EngineError as err:
-            return f"its log could not be read: {err.message}", False
-        return tail(raw, LOG_BYTES), len(raw) > LOG_BYTES
+            return {"log": f"its log could not be read: {err.message}", "log_truncated": False, "log_unread": True}
+        return {"log": tail(raw, LOG_BYTES), "log_truncated": len(raw) > LOG_BYTES, "log_unread": False}
 
     def _unready(self) -> tuple[ServiceRecord, ...]:
         """Return what is known of services of an environment that never opened: their logs say why."""
@@ -274,13 +282,13 @@ class Environment:
             except EngineError:
                 # It was never created: the trouble that kept it from that is told already.
                 continue
-            log, cut = self._log(state.id)
+            output = self._log(state.id)
             records.append(
                 ServiceRecord(
                     name=name, image=place.image, address=place.address, container=state.id,
                     hostname=placed.service.hostname or name,
                     exit_code=None if state.status == "running" else state.exit_code,
-                    oom_killed=state.oom_killed, log=log, log_truncated=cut,
+                    oom_killed=state.oom_killed, **output,
                 )
             )  # fmt: skip
         return tuple(records)

@@ -102,6 +102,8 @@ class ServiceRecord:
     log: str = ""
     """The end of its output, bounded and safe to print."""
     log_truncated: bool = False
+    log_unread: bool = False
+    """The output could not be read: `log` says why, and nothing can be concluded from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

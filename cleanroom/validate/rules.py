@@ -43,6 +43,8 @@ RULES: Mapping[str, str] = MappingProxyType(
         "lint.attribute_name": "attributes are named in lower-case words and namespaces",
         "lint.dropped": "the limits of the SDK dropped nothing",
         "lint.scope": "every instrumentation scope has a name",
+        "metrics.value": "every selected series of a metric has the wanted value; a metric that nobody sent breaks it",
+        "logs.count": "the number of log records and lines of output of a service that match",
         "outcome": "the scenario's own outcome is the wanted one",
         "scenario.outcome": "the scenario ended as passed or degraded",
         "step.exit_code": "the exit code of a step",

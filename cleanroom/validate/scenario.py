@@ -14,6 +14,8 @@ from cleanroom.validate.faults import judge_faults, unreverted
 from cleanroom.validate.graph import judge_edges
 from cleanroom.validate.hermeticity import judge_hermeticity
 from cleanroom.validate.lint import judge_lint
+from cleanroom.validate.logs import judge_logs
+from cleanroom.validate.metrics import judge_metrics
 from cleanroom.validate.model import Check, ScenarioVerdict
 from cleanroom.validate.outcome import GOOD, judge_ending, judge_outcome
 from cleanroom.validate.scene import Scene
@@ -35,7 +37,11 @@ def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
         *judge_counts(scene, expect.counts),
         *judge_status(scene, expect.status),
         *judge_hermeticity(scene, expect.hermeticity),
+        *judge_metrics(scene, expect.metrics),
+        *judge_logs(scene, expect.logs),
         *judge_lint(scene, expect.lint),
+        *judge_metrics(scene, expect.metrics),
+        *judge_logs(scene, expect.logs),
     )
 
 

@@ -16,6 +16,7 @@ from cleanroom.trace.decode import decode_traces
 from cleanroom.trace.model import RESERVED_PREFIX, Origin, Span, Trace
 from cleanroom.validate.index import SpanIndex
 from cleanroom.validate.occurrence import FaultState, merged, occurrences, states
+from cleanroom.validate.sent import Period, Sent
 
 ITERATION_SPAN = "cleanroom.iteration"
 SpanId = tuple[str, str]
@@ -35,6 +36,12 @@ class Scene:
     """What could not be decoded, one line each."""
     shared: bool = False
     """All scenarios ran in one environment, so that teardown is recorded once for all of them."""
+    sent: Sent = field(default_factory=Sent)
+    """What services sent besides spans; of a shared environment all of it."""
+    period: Period = field(default_factory=Period)
+    """Of a shared environment's metrics and logs, the time that counts to this scenario; else all time."""
+    service_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Name of a service in the spec → its `service.name`, where it was declared."""
 
     @cached_property
     def service_spans(self) -> tuple[Span, ...]:
@@ -114,9 +121,14 @@ def build_scenes(plan: Plan, iteration: IterationRecord) -> Scenes:
     if shared:
         pool = _decode(_distinct(p for record in iteration.scenarios for p in record.payloads))
         sent = tuple(_Decoded(part, pool.malformed) for part in _assign(pool.spans, runner.spans, iteration.scenarios))
+        besides = [Sent(_distinct(p for record in iteration.scenarios for p in record.payloads))] * len(sent)
+        periods = _periods(runner.spans, iteration.scenarios)
     else:
         sent = tuple(_decode(record.payloads) for record in iteration.scenarios)
+        besides = [Sent(record.payloads) for record in iteration.scenarios]
+        periods = (Period(),) * len(sent)
     services = declared_services(plan)
+    service_names = {service.name: _declared(service) for service in plan.suite.services}
     roots = tuple(s for s in runner.spans if s.name == ITERATION_SPAN and not s.parent_id)
     scenes = tuple(
         Scene(
@@ -126,8 +138,11 @@ def build_scenes(plan: Plan, iteration: IterationRecord) -> Scenes:
             faults=states(occurrences(plan.timeline(record.name), record.faults)),
             malformed=(*decoded.malformed, *runner.malformed),
             shared=shared,
+            sent=other,
+            period=period,
+            service_names=service_names,
         )
-        for record, decoded in zip(iteration.scenarios, sent, strict=True)
+        for record, decoded, other, period in zip(iteration.scenarios, sent, besides, periods, strict=True)
     )
     whole = Scene(
         trace=Trace.of((*(s for decoded in sent for s in decoded.spans), *runner.spans)),
@@ -135,6 +150,8 @@ def build_scenes(plan: Plan, iteration: IterationRecord) -> Scenes:
         services=services,
         faults=merged(scene.faults for scene in scenes),
         shared=shared,
+        sent=Sent(_distinct(p for record in iteration.scenarios for p in record.payloads)),
+        service_names=service_names,
     )
     return Scenes(scenarios=scenes, whole=whole)
 
@@ -204,10 +221,7 @@ def _assign(
 ) -> tuple[tuple[Span, ...], ...]:
     """Divide the spans of a shared environment among its scenarios: by ancestor, else by who ran when one started."""
     owners = [{(s.trace_id, s.span_id) for s in _under(record, runner)} for record in records]
-    tops = {(s.trace_id, s.span_id): s for s in runner}
-    starts = [
-        top.start_ns if (top := tops.get((record.trace_id, record.span_id))) is not None else None for record in records
-    ]
+    starts = _starts(runner, records)
     scene = Scene(trace=Trace.of((*spans, *runner)))
     parts: list[list[Span]] = [[] for _ in records]
     for span in spans:
@@ -218,3 +232,28 @@ def _assign(
         if parts:
             parts[by_time if by_ancestor is None else by_ancestor].append(span)
     return tuple(tuple(part) for part in parts)
+
+
+def _starts(runner: tuple[Span, ...], records: tuple[ScenarioRecord, ...]) -> list[int | None]:
+    """Return when each scenario began, by the runner's span of it; None where there is none."""
+    tops = {(s.trace_id, s.span_id): s for s in runner}
+    return [
+        top.start_ns if (top := tops.get((record.trace_id, record.span_id))) is not None else None for record in records
+    ]
+
+
+def _periods(runner: tuple[Span, ...], records: tuple[ScenarioRecord, ...]) -> tuple[Period, ...]:
+    """Divide time among the scenarios of a shared environment: each until the next begins, the first from ever."""
+    starts = _starts(runner, records)
+    begun = sorted(start for start in starts if start is not None)
+    if len(records) == 1:
+        return (Period(),)
+    return tuple(
+        Period(until_ns=0)
+        if start is None
+        else Period(
+            since_ns=0 if start == begun[0] else start,
+            until_ns=next((later for later in begun if later > start), None),
+        )
+        for start in starts
+    )

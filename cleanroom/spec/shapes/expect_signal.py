@@ -23,7 +23,7 @@ _LINT = Record(
 )
 _METRIC = Record(
     place="expect.metrics[]",
-    doc="A metric that services send. No selected data point breaks it.",
+    doc="A metric that services send. What one source says under one set of attributes is a series.",
     keys={
         "name": Key(fixed_text, "The name of the metric.", example="http.server.request.duration"),
         "where": Key(
@@ -31,7 +31,10 @@ _METRIC = Record(
             example="{http.route: /orders}",
         ),
         "value": Key(
-            comparator("number"), "What every selected data point must be; of a histogram its mean, in its own unit.",
+            comparator("number"),
+            "What every series must come to, in the metric's own unit: the total of a monotonic sum, the mean of a "
+            "histogram or summary, and every point of a gauge or of a sum that may fall. No data point breaks it, also "
+            "where 0 is wanted.",
             example="{lte: 1}",
         ),
         **identity(),
@@ -40,26 +43,30 @@ _METRIC = Record(
 )  # fmt: skip
 _LOG = Record(
     place="expect.logs[]",
-    doc="Lines that a service writes to its output.",
+    doc="Logs of a service: lines that it writes to its output and log records that it sends. What it writes to both "
+    "counts twice.",
     keys={
         "service": Key(fixed_text, "The name of the service.", example="api", errors=("unknown-service",)),
-        "matches": Key(regex, "A regular expression, searched for in each line.", example="ERROR"),
-        "count": Key(comparator("count"), "In how many lines it is found.", "{gte: 1}", "0"),
+        "matches": Key(
+            regex, "A regular expression, searched for in each line; of a log record in severity, body and exception.",
+            example="ERROR",
+        ),
+        "count": Key(comparator("count"), "In how many logs it is found.", "{gte: 1}", "0"),
         **identity(),
     },
     required=("service", "matches"),
-)
+)  # fmt: skip
 SIGNAL_KEYS: dict[str, Key] = {
     "lint": Key(
         expectation(_LINT, LintExpectation), "How well service spans are made.", example="{min_score: 80}"
     ),
     "metrics": Key(
         items(expectation(_METRIC, MetricExpectation), at_least=1), "What the metrics of services say.",
-        example="[{name: http.server.request.duration, value: {lte: 1}}]", later=True,
+        example="[{name: http.server.request.duration, value: {lte: 1}}]",
     ),
     "logs": Key(
-        items(expectation(_LOG, LogExpectation), at_least=1), "What services write to their output.",
-        example="[{service: api, matches: ERROR, count: 0}]", later=True,
+        items(expectation(_LOG, LogExpectation), at_least=1), "What services log.",
+        example="[{service: api, matches: ERROR, count: 0}]",
     ),
 }  # fmt: skip
 """The keys of `expect` about telemetry besides spans."""

@@ -38,6 +38,8 @@ _EXPECT = {
     "counts": "validate/scenario:judge_expect expect.counts",
     "status": "validate/scenario:judge_expect expect.status",
     "hermeticity": "validate/scenario:judge_expect expect.hermeticity",
+    "metrics": "validate/scenario:judge_expect expect.metrics",
+    "logs": "validate/scenario:judge_expect expect.logs",
     "lint": "validate/scenario:judge_expect expect.lint",
 }
 READERS = {
@@ -261,6 +263,22 @@ READERS = {
         "id": "validate/lint:judge_lint wanted.id",
         "description": _DESCRIPTION,
         "level": "validate/lint:judge_lint wanted.level",
+    },
+    "expect.metrics[]": {
+        "name": "validate/metrics:_judge_one wanted.name",
+        "where": "validate/metrics:_lost wanted.where",
+        "value": "validate/metrics:_breach wanted.value",
+        "id": "validate/metrics:_judge_one wanted.id",
+        "description": "plan/document:_checks_json own.description",
+        "level": "validate/metrics:_values wanted.level",
+    },
+    "expect.logs[]": {
+        "service": "validate/logs:_look wanted.service",
+        "matches": "validate/logs:_look wanted.matches",
+        "count": "validate/logs:_judge_one wanted.count",
+        "id": "validate/logs:_judge_one wanted.id",
+        "description": "plan/document:_checks_json own.description",
+        "level": "validate/logs:_finding wanted.level",
     },
     "determinism": {
         "iterations": "plan/build:build_plan suite.determinism.iterations",
