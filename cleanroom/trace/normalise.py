@@ -64,6 +64,12 @@ def _kept(trace: Trace, options: NormaliseOptions) -> list[Span]:
     if len(trace.by_id) == len(trace.spans):
         return counted
     deliveries = Counter((span.trace_id, span.span_id) for span in counted)
+    # Which of several spans with one id is the parent of others must not depend on which of them arrived first.
+    counted.sort(
+        key=lambda s: (
+            s.start_ns, s.trace_id, s.span_id, repr(s) if deliveries[s.trace_id, s.span_id] > 1 else ""
+        )
+    )  # fmt: skip
     kept: list[Span] = []
     seen: set[str] = set()
     for span in counted:

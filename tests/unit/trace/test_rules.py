@@ -17,8 +17,10 @@ def test_every_rule_of_the_spec_is_part_of_the_rule_set_and_facts_of_the_run_are
         NormaliseOptions(replace=(("a", "b"),)),
         NormaliseOptions(replace=(("b", "a"),)),
         NormaliseOptions(siblings="by_start"),
+        NormaliseOptions(bucket_ns=10),
+        NormaliseOptions(bucket_ns=100),
     ]
-    assert len({rule_set_id(options) for options in own} | {RULE_SET_ID}) == 6
+    assert len({rule_set_id(options) for options in own} | {RULE_SET_ID}) == 8
     assert rule_set_id(NormaliseOptions(roles={"x": "<y>"}, excluded_traces=frozenset("z"))) == RULE_SET_ID
     assert rule_set_id(NormaliseOptions(drop=("a", "b"))) == rule_set_id(NormaliseOptions(drop=("b", "a", "a")))
 
