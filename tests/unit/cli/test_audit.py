@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,8 +10,9 @@ from cleanroom.cli import audit
 from cleanroom.errors import UsageError
 from cleanroom.run.journal import Journal
 from cleanroom.run.record import SessionRecord
+from cleanroom.validate.audit import audit_suite
 from tests.unit.validate.builders import PROOF
-from tests.unit.validate.recordings import HELLO, ROOT, hello
+from tests.unit.validate.recordings import HELLO, ROOT, hello, hello_iteration
 
 WEAK = '\nexpect: {spans: [{name: "GET *"}]}\n'
 
@@ -57,6 +59,18 @@ def test_a_weak_spec_fails_it_and_is_told_what_survived_and_what_would_catch_it(
     assert f"  survived: duplicate: {place}: there twice\n" in out
     assert "        parent: cleanroom.step:greet\n" in out
     assert out.endswith("with that the score is 100 %\n")
+
+
+def test_a_survivor_without_a_proposal_says_so_and_a_long_list_has_an_end(weak, tmp_path, monkeypatch):
+    monkeypatch.setattr(audit, "MOST_SHOWN", 12)
+    plan = hello(weak, tmp_path).plan
+    noisy = audit_suite(plan, (hello_iteration(0), hello_iteration(1, code=204)), per_operator=20)
+    out = audit._text([noisy])
+    assert "http.response.status_code (no expectation of the language was found that would catch it)\n" in (
+        audit._text([replace(noisy, judged=tuple(one for one in noisy.judged if one.proposal is None))])
+    )
+    assert f"\n  and {len(noisy.survivors) - 12} more\n" in out
+    assert out.count("survived:") == 12
 
 
 def test_without_a_minimum_a_score_is_told_and_nothing_fails(journal, weak, tmp_path):

@@ -7,7 +7,22 @@ import pytest
 from cleanroom.errors import UsageError
 from cleanroom.validate.audit import audit_suite
 from cleanroom.validate.proposal import merged, parse
-from tests.unit.validate.builders import SEC, otlp, span
+from tests.unit.validate.builders import (
+    SEC,
+    expecting,
+    iteration,
+    otlp,
+    own,
+    plan,
+    record,
+    runner_spans,
+    scenario,
+    served,
+    sid,
+    span,
+    suite,
+    want,
+)
 from tests.unit.validate.recordings import HELLO, ROOT, hello, hello_iteration, quickstart
 
 WEAK = """
@@ -180,3 +195,48 @@ def test_what_the_language_refuses_is_no_proposal(written):
 
 def test_the_recording_is_of_the_shipped_example():
     assert hello().plan.suite.file == HELLO.relative_to(ROOT).as_posix()
+
+
+ORDERED = (
+    served(10, start=4 * SEC, end=6 * SEC),
+    span(11, "reserve", parent=10, start=4 * SEC + 1, end=4 * SEC + 5),
+    span(12, "pay", parent=10, start=5 * SEC, end=5 * SEC + 5),
+)
+
+
+@pytest.mark.parametrize(("siblings", "equivalent"), [("unordered", True), ("by_start", False)])
+def test_an_order_in_time_is_behaviour_where_the_spec_says_that_siblings_are_compared_by_start(siblings, equivalent):
+    of = suite(scenario(expect=expecting(want("POST /orders"))))
+    normalize = replace(of.determinism.normalize, siblings=siblings)
+    of = replace(of, determinism=replace(of.determinism, normalize=normalize))
+    audit = audit_suite(plan(of), (iteration(0, record(payloads=(otlp(*ORDERED),))),))
+    assert {one.equivalent for one in audit.judged if one.mutant.operator == "swap-order"} == {equivalent}
+
+
+def test_scenarios_that_share_an_environment_are_mutated_one_by_one():
+    both = (otlp(served(10, start=SEC), span(20, "POST /refunds", parent=4, start=6 * SEC)),)
+    runner = runner_spans(own(4, "cleanroom.scenario", parent=1, start=5 * SEC, end=9 * SEC))
+    records = (
+        record("order", payloads=both, shared=True),
+        record("refund", payloads=both, shared=True, span_id=sid(4)),
+    )
+    of = suite(
+        scenario("order", expect=expecting(want("POST /orders"))),
+        scenario("refund", expect=expecting(want("POST /refunds"))),
+        environment="suite",
+    )
+    audit = audit_suite(plan(of), (iteration(0, *records, runner=runner),))
+    lost = {one.scenario: one.mutant.path for one in audit.judged if one.mutant.operator == "drop-span"}
+    assert {name: path.rpartition(" > ")[2] for name, path in lost.items()} == {
+        "order": "POST /orders",
+        "refund": "POST /refunds",
+    }
+
+
+def test_a_survivor_that_nothing_stable_would_catch_is_listed_without_a_proposal(tmp_path):
+    weak = weakened(tmp_path)
+    noisy = replace(weak, iterations=(hello_iteration(0), hello_iteration(1, code=204)))
+    audit = audited(noisy, per_operator=20)
+    bare = [(one.mutant.operator, one.mutant.key) for one in audit.survivors if one.proposal is None]
+    assert ("change-attribute", "http.response.status_code") in bare
+    assert audit.score_with_proposals == 100 * (audit.counted - len(bare)) / audit.counted
