@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 
 from cleanroom import __version__
 from cleanroom.cli import (
+    audit,
     cache,
     diff,
     doctor,
     explain,
     fmt,
+    graph,
     importing,
     init,
     judge,
@@ -37,8 +39,8 @@ exit codes: 0 pass, 1 findings, 2 usage, 3 invalid spec, 4 engine trouble, 5 tel
 130 interrupted"""
 
 _COMMANDS = (
-    run, judge, plan, validate, lint, fmt, render, report, verify, diff, explain, schema, init, importing,
-    doctor, cache,
+    run, judge, plan, validate, lint, fmt, render, report, verify, audit, diff, graph, explain, schema,
+    init, importing, doctor, cache,
 )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from tests.unit.pipeline.specs import spec
 ROOT = Path(__file__).parents[3]
 PLANNED = tuple(str(ROOT / f"tests/specs/valid/{name}.cleanroom.yaml") for name in ("everything", "minimal"))
 COMMANDS = (
-    "run", "judge", "plan", "validate", "lint", "fmt", "render", "report", "verify", "diff", "explain", "schema",
-    "init", "import", "doctor", "cache",
+    "run", "judge", "plan", "validate", "lint", "fmt", "render", "report", "verify", "audit", "diff", "graph",
+    "explain", "schema", "init", "import", "doctor", "cache",
 )  # fmt: skip
 
 
