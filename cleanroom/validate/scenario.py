@@ -37,8 +37,6 @@ def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
         *judge_counts(scene, expect.counts),
         *judge_status(scene, expect.status),
         *judge_hermeticity(scene, expect.hermeticity),
-        *judge_metrics(scene, expect.metrics),
-        *judge_logs(scene, expect.logs),
         *judge_lint(scene, expect.lint),
         *judge_metrics(scene, expect.metrics),
         *judge_logs(scene, expect.logs),
