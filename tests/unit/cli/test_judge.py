@@ -41,7 +41,11 @@ def judged(tmp_path, monkeypatch, capsys):
         if text:
             (tmp_path / "a.cleanroom.yaml").write_text(text)
         (tmp_path / "t.jsonl").write_bytes(otlp(*spans).body + b"\n" if spans else b"")
-        found = main(["judge", "a.cleanroom.yaml", "t.jsonl", *words, *(() if "--out" in words else ("--out", "out"))])
+        files = words[1:] if words[:1] == ("--",) else ()
+        words = words[len(files) + 1 :] if files else words
+        found = main(
+            ["judge", "a.cleanroom.yaml", "t.jsonl", *files, *words, *(() if "--out" in words else ("--out", "out"))]
+        )
         captured = capsys.readouterr()
         assert found == code, captured.out + captured.err
         assert "Traceback" not in captured.err
@@ -166,3 +170,30 @@ def test_a_hostile_span_commands_no_terminal(judged):
     out, err = judged(spans=(span(1, hostile, service=hostile),), more=more, code=ExitCode.FINDINGS)
     assert not set(out + err) & set("\x1b\r\u202e")
     assert not any(line.startswith("::") for line in out.splitlines())
+
+
+METRIC = (
+    b'{"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"db"}}]},'
+    b'"scopeMetrics":[{"metrics":[{"name":"orders","gauge":{"dataPoints":[{"timeUnixNano":"1","asInt":"3"}]}}]}]}]}'
+)
+LOG = (
+    b'{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"db"}}]},'
+    b'"scopeLogs":[{"logRecords":[{"timeUnixNano":"1","body":{"stringValue":"order placed"}}]}]}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ("expect: {metrics: [{name: orders, value: 3}]}", ExitCode.PASS),
+        ("expect: {metrics: [{name: orders, value: 4}]}", ExitCode.FINDINGS),
+        ("expect: {metrics: [{name: refunds, value: 3}]}", ExitCode.FINDINGS),
+        ("expect: {logs: [{service: db, matches: placed}]}", ExitCode.PASS),
+        # What a service wrote to its output only a run knows: none among what it sent is not none.
+        ("expect: {logs: [{service: db, matches: panic, count: 0}]}", ExitCode.INCONCLUSIVE),
+        ("expect: {logs: [{service: db, matches: placed, count: 0}]}", ExitCode.FINDINGS),
+    ],
+)
+def test_metrics_and_logs_that_were_recorded_are_judged_too(more, code, judged, tmp_path):
+    (tmp_path / "more.jsonl").write_bytes(METRIC + b"\n" + LOG + b"\n")
+    judged("--", "more.jsonl", more=more, code=code)

@@ -7,7 +7,13 @@ from cleanroom.pipeline.folder import FolderError, check_apart, make_room
 from tests.unit.pipeline.specs import spec
 from tests.unit.pipeline.test_outside import run
 
-OURS = ("journal/session.json", "journal/suite-a/plan.json", "traces/a.jsonl", "logs/a/iteration-1/b/c.log")
+OURS = (
+    "journal/session.json",
+    "journal/run.json",
+    "journal/suite-a/plan.json",
+    "traces/a.jsonl",
+    "logs/a/iteration-1/b/c.log",
+)
 
 
 def fill(folder, *files):

@@ -105,3 +105,13 @@ def test_a_file_that_cannot_be_read_is_named_safely(name, tmp_path, monkeypatch)
     with pytest.raises(UsageError, match="cannot be read") as caught:
         read_recorded([name])
     assert "\x1b" not in str(caught.value)
+
+
+def test_metrics_as_protobuf_are_not_taken_for_an_empty_trace(file):
+    from opentelemetry.proto.metrics.v1 import metrics_pb2 as proto_metrics  # noqa: PLC0415 -- for this test only
+
+    metric = proto_metrics.Metric(name="sixteen-letters!", description="12345678")
+    groups = proto_metrics.ScopeMetrics(metrics=[metric, proto_metrics.Metric(name="orders")])
+    data = proto_metrics.MetricsData(resource_metrics=[proto_metrics.ResourceMetrics(scope_metrics=[groups])])
+    with pytest.raises(TelemetryError, match="message 1"):
+        read_recorded([file(data.SerializeToString())])
