@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cleanroom.cli.files import replace_file
 from cleanroom.cli.selection import add_files, files_of
 from cleanroom.errors import ExitCode, UsageError
 
@@ -89,7 +88,7 @@ def _act(path: Path, name: str, before: bytes, after: bytes, arguments: argparse
         sys.stdout.write(f"{name}: would be formatted\n")
     else:
         try:
-            _replace(path.resolve(), after)
+            replace_file(path.resolve(), after)
         except OSError as err:
             raise UsageError(f"{name} cannot be written: {err.strerror}", remedy="make its folder writable") from err
         sys.stdout.write(f"{name}: formatted\n")
@@ -103,23 +102,6 @@ def _difference(name: str, before: bytes, after: bytes) -> str:
     new = after.decode("utf-8").split("\n")
     lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", lineterm="")
     return "".join(f"{line}\n" for line in lines)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file so that it is the old one or the new one at every moment, with the same mode."""
-    mode = path.stat().st_mode & 0o7777
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _summary(counts: dict[str, int], *, writes: bool) -> str:

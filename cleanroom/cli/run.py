@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleanroom.cli.selection import add_selection, options_of
+from cleanroom.cli.updating import update_specs
 from cleanroom.errors import UsageError
-from cleanroom.text import relay
+from cleanroom.text import one_line, relay
 
 if TYPE_CHECKING:
     from cleanroom.engine.conversation import Interrupt
@@ -37,6 +38,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--image-cache", default="auto", choices=["auto", "off"], help="keep images between runs")
     parser.add_argument("--state-dir", default="", metavar="DIR", help="where a private engine keeps its image cache")
     parser.add_argument("--jobs", type=int, default=None, metavar="N", help="iterations at a time (default: CPUs + 1)")
+    parser.add_argument(
+        "--update", action="store_true",
+        help="write the rules that would make the iterations equal into the specs; the verdict stays as it is",
+    )  # fmt: skip
     parser.add_argument("--keep", action="store_true", help="leave the first environment up, and say how to get in")
     parser.add_argument(
         "--progress", default="auto", choices=["auto", "live", "plain", "quiet"], help="how to tell what is going on"
@@ -62,6 +67,9 @@ def _run(arguments: argparse.Namespace) -> int:
     _obey_signals(interrupt)
     outcome = run_cleanroom(options, _write, interrupt)
     _tell(outcome)
+    if arguments.update:
+        for line in update_specs(Path(outcome.out) / "report.json", Path(options.root)):
+            sys.stdout.write(relay(f"{one_line(line, 2000)}\n"))
     return outcome.exit_code
 
 

@@ -9,6 +9,7 @@ from cleanroom.report.model import Pair
 from cleanroom.run.record import CleanupRecord, FaultRecord, ScenarioRecord, ServiceRecord, StepRecord, Trouble
 from cleanroom.spec.source import Position
 from cleanroom.trace.divergence import Divergence
+from cleanroom.trace.proposal import Rules
 from cleanroom.validate.model import Check, Finding, IterationDigests, IterationVerdict, ScenarioVerdict
 from cleanroom.validate.verdict import check_word
 
@@ -108,10 +109,21 @@ def divergence_json(divergence: Divergence) -> dict[str, Json]:
         "right_value": divergence.right_value,
         "classification": divergence.classification,
         "proposal": divergence.proposal,
+        "rules": _rules_json(divergence.rules),
         "obstacle": divergence.obstacle,
         "side_by_side": [
             {"what": row.what, "left": row.left, "right": row.right, "differs": row.differs} for row in divergence.rows
         ],
+    }
+
+
+def _rules_json(rules: Rules | None) -> Json:
+    if rules is None:
+        return None
+    return {
+        "drop": list(rules.drop),
+        "replace": [{"pattern": pattern, "with": standing} for pattern, standing in rules.replace],
+        "siblings": rules.siblings,
     }
 
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from cleanroom.cli import fmt
+from cleanroom.cli import files, fmt
 from cleanroom.errors import UsageError
 
 UGLY = b"a:\n- 1   # one\n"
@@ -113,7 +113,7 @@ def test_a_folder_that_takes_no_files_is_an_error_and_the_file_stays(tmp_path, m
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fmt.tempfile, "mkstemp", full)
+    monkeypatch.setattr(files.tempfile, "mkstemp", full)
     with pytest.raises(UsageError, match="cannot be written: No space left"):
         call()
     assert (tmp_path / "a.cleanroom.yaml").read_bytes() == UGLY

@@ -26,6 +26,7 @@ from cleanroom.spec.source import Position, Problem
 from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.divergence import Divergence, Row
 from cleanroom.trace.model import Origin
+from cleanroom.trace.proposal import Rules
 from cleanroom.validate.model import (
     Check,
     Finding,
@@ -246,6 +247,7 @@ def failing(**fields):
         right_value="18",
         classification="value",
         proposal="drop: [order.id]",
+        rules=Rules(drop=("order.id",)),
         rows=(
             Row(what="name", left="INSERT orders", right="INSERT orders", differs=False),
             Row(what="attributes.order.id", left="17", right="18", differs=True),
@@ -385,6 +387,7 @@ def hostile():
         right_value=HOSTILE,
         classification="value",
         proposal=HOSTILE,
+        rules=Rules(drop=(HOSTILE,), replace=((HOSTILE, HOSTILE),)),
         obstacle=HOSTILE,
         rows=(Row(what=HOSTILE, left=HOSTILE, right=HOSTILE, differs=True),),
     )
