@@ -148,8 +148,3 @@ class Expect:
     def selected(self) -> tuple[SelectedExpectation, ...]:
         """The expectations about the times of selected spans."""
         return (*self.intervals, *self.rate, *self.concurrency)
-
-    @property
-    def edges(self) -> tuple[EdgeExpectation, ...]:
-        """The pairs of `graph.edges`."""
-        return () if self.graph is None else self.graph.edges

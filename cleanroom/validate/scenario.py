@@ -11,7 +11,7 @@ from cleanroom.spec.scenario import Scenario
 from cleanroom.validate.arrival import judge_arrival
 from cleanroom.validate.counts import judge_counts
 from cleanroom.validate.faults import judge_faults, unreverted
-from cleanroom.validate.graph import judge_edges
+from cleanroom.validate.graph import judge_graph
 from cleanroom.validate.hermeticity import judge_hermeticity
 from cleanroom.validate.lint import judge_lint
 from cleanroom.validate.logs import judge_logs
@@ -33,7 +33,7 @@ def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
     return (
         *judge_outcome(scene, expect.outcome),
         *judge_spans(scene, expect.spans),
-        *judge_edges(scene, expect.edges),
+        *judge_graph(scene, expect.graph),
         *judge_counts(scene, expect.counts),
         *judge_status(scene, expect.status),
         *judge_hermeticity(scene, expect.hermeticity),

@@ -15,7 +15,7 @@ from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.model import Span, Trace
 from cleanroom.validate.conditions import Condition, ancestor_breach, conditions, parent_breach
 from cleanroom.validate.counts import figure
-from cleanroom.validate.graph import edge_holds
+from cleanroom.validate.graph import graph_holds_so_far
 from cleanroom.validate.scene import Scene, decode_service_spans
 from cleanroom.validate.select import named, select
 
@@ -67,7 +67,7 @@ def _holds(expect: Expect, spans: tuple[Span, ...]) -> bool:
     scene = Scene(trace=Trace.of(spans))
     return (
         all(_span_holds(scene, wanted) for wanted in expect.spans)
-        and all(edge.parent.of_runner or edge.child.of_runner or edge_holds(scene, edge) for edge in expect.edges)
+        and graph_holds_so_far(scene, expect.graph)
         and all(_count_holds(scene, wanted) for wanted in expect.counts)
         and all(_something(scene, wanted.name) for wanted in expect.status)
     )

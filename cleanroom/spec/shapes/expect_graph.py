@@ -30,37 +30,41 @@ _GRAPH = Record(
             example="[[api.checkout, db.insert]]", errors=_CLASH,
         ),
         "no_edges": Key(
-            _edges, "Pairs of span names: no span of the first is the direct parent of one of the second.",
-            example="[[web, db.insert]]", later=True, errors=_CLASH,
+            _edges, "Pairs of span names: no span of the first is the direct parent of one of the second, and none of "
+            "these has a parent that never arrived.",
+            example="[[web, db.insert]]", errors=_CLASH,
         ),
         "paths": Key(
             _edges, "Pairs of span names: some span of the first is an ancestor of one of the second, however far.",
-            example="[[web, db.insert]]", later=True, errors=_CLASH,
+            example="[[web, db.insert]]", errors=_CLASH,
         ),
         "no_paths": Key(
-            _edges, "Pairs of span names: no span of the first is an ancestor of one of the second.",
-            example="[[web, admin]]", later=True, errors=_CLASH,
+            _edges, "Pairs of span names: no span of the first is an ancestor of one of the second, and above these "
+            "no parent is missing.",
+            example="[[web, admin]]", errors=_CLASH,
         ),
         "service_edges": Key(
-            _edges, "Pairs of services: some span of the first service is the direct parent of one of the second.",
-            example="[[api, db]]", later=True, errors=_CLASH,
+            _edges, "Pairs of services: some span of the first service is the direct parent of one of the second; of "
+            "the same service only where both of the pair are that one name.",
+            example="[[api, db]]", errors=_CLASH,
         ),
         "acyclic": Key(
             true, "Parent ids form no circle, and no service is called, even through others, by one that it calls.",
-            later=True, errors=_CLASH,
+            errors=_CLASH,
         ),
-        "single_root": Key(true, "Every trace has exactly one root, the runner's spans included.", later=True),
-        "no_orphans": Key(true, "Every parent id is that of a span of the same trace.", later=True),
-        "connected": Key(true, "All spans of a trace hang together: each is reached from its root.", later=True),
+        "single_root": Key(true, "Every trace has exactly one root, the runner's spans included."),
+        "no_orphans": Key(true, "Every parent id is that of a span of the same trace."),
+        "connected": Key(true, "All spans of a trace hang together: each is reached from its one root."),
         "max_depth": Key(
-            integer(1), "The most service spans in a chain from a root down; the runner's do not count.",
-            example="12", later=True, errors=("impossible",),
+            integer(1), "The most service spans in a chain from a root down; the runner's do not count. A circle of "
+            "parents and a parent that never arrived break it.",
+            example="12", errors=("impossible",),
         ),
         "closed": Key(
-            true, "Every edge between services stands in `service_edges`; with `edges`, every one of spans there.",
-            later=True,
+            true, "Every edge between services stands in `service_edges`; with `edges`, every one of service spans "
+            "there, and those between services in `service_edges` only where it is written too.",
         ),
-        **identity(later=True),
+        **identity(),
     },
     not_empty=True,
 )  # fmt: skip

@@ -93,7 +93,7 @@ _TWO = Shape(
 _PAIR = Record(
     place="a pair",
     doc="A pair of patterns with what else an expectation takes; `[first, second]` alone will do.",
-    keys={"pair": Key(_TWO, "The two patterns."), **identity(later=True)},
+    keys={"pair": Key(_TWO, "The two patterns."), **identity()},
     required=("pair",),
     advice={"*": "write [first, second], or {pair: [first, second], id: …}"},
 )

@@ -34,7 +34,7 @@ _FAULT = {
 _COUNTS = "validate/counts:figure wanted.what"
 _EXPECT = {
     "spans": "validate/scenario:judge_expect expect.spans",
-    "graph": "validate/scenario:judge_expect expect.edges",
+    "graph": "validate/scenario:judge_expect expect.graph",
     "counts": "validate/scenario:judge_expect expect.counts",
     "status": "validate/scenario:judge_expect expect.status",
     "hermeticity": "validate/scenario:judge_expect expect.hermeticity",
@@ -233,8 +233,25 @@ READERS = {
         name: f"validate/conditions:event_breach wanted.{name}" for name in ("all", "any", "none")
     },
     "expect.spans[].links": {"count": f"{_CONDITIONS}.links"},
-    "expect.graph": {"edges": "validate/scenario:judge_expect expect.edges"},
-    "a pair": {"pair": "validate/graph:edge_holds edge.child"},
+    "expect.graph": {
+        **{
+            key: f"validate/graph_pairs:rules_of graph.{key}"
+            for key in ("edges", "no_edges", "paths", "no_paths", "service_edges")
+        },
+        **{
+            key: f"validate/graph:_judge_shape graph.{key}"
+            for key in ("acyclic", "single_root", "no_orphans", "connected", "max_depth", "closed")
+        },
+        "id": "validate/graph:_block graph.id",
+        "description": "validate/graph:_check graph.description",
+        "level": "validate/graph:_check graph.level",
+    },
+    "a pair": {
+        "pair": "validate/graph_pairs:holds rule.pair.child",
+        "id": "validate/graph:_judge_pair pair.id",
+        "description": "validate/graph:_judge_pair pair.description",
+        "level": "validate/graph:_judge_pair pair.level",
+    },
     "expect.counts": {
         **dict.fromkeys(("spans", "errors", "events", "by_name", "by_service", "by_kind"), _COUNTS),
         "id": "validate/counts:_name wanted.id",

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from cleanroom.spec.expect import CountExpectation, EdgeExpectation, Pattern, StatusExpectation
+from cleanroom.spec.expect import CountExpectation, EdgeExpectation, GraphExpectation, Pattern, StatusExpectation
 from cleanroom.validate.counts import judge_counts
-from cleanroom.validate.graph import judge_edges
+from cleanroom.validate.graph import judge_graph
 from cleanroom.validate.status import judge_status
 from tests.unit.validate.builders import AT, cmp, eq, findings, own, rules, scene, sid, span
 
@@ -19,6 +19,10 @@ EMPTY = scene(own(3, "cleanroom.step:place", status="ok"))
 
 def edge(parent, child):
     return EdgeExpectation(parent=Pattern(parent), child=Pattern(child), at=AT)
+
+
+def judge_edges(of, edges):
+    return judge_graph(of, GraphExpectation(edges=edges, at=AT))
 
 
 def count(what, key="", **tests):

@@ -155,19 +155,21 @@ NOW = [
     (f"hermeticity: {{leaks: none, {ID}}}", Expect(hermeticity=HermeticityExpectation(leaks_none=True, **NAMED))),
     (f"lint: {{min_score: 80, {ID}}}", Expect(lint=LintExpectation(min_score=80, **NAMED))),
 ]  # fmt: skip
+GRAPHS = [
+    ("no_edges: [[a, b]]", GraphExpectation(no_edges=EDGES)),
+    ("paths: [[a, b]]", GraphExpectation(paths=EDGES)),
+    ("no_paths: [[a, b]]", GraphExpectation(no_paths=EDGES)),
+    ("service_edges: [[a, b]]", GraphExpectation(service_edges=EDGES)),
+    ("acyclic: true", GraphExpectation(acyclic=True)),
+    ("single_root: true", GraphExpectation(single_root=True)),
+    ("no_orphans: true", GraphExpectation(no_orphans=True)),
+    ("connected: true", GraphExpectation(connected=True)),
+    ("max_depth: 12", GraphExpectation(max_depth=12)),
+    ("closed: true", GraphExpectation(closed=True)),
+    ("edges: [{pair: [a, b], id: x}]", GraphExpectation(edges=(EdgeExpectation(parent=A, child=B, id="x"),))),
+    (f"edges: [[a, b]], {ID}", GraphExpectation(edges=EDGES, **NAMED)),
+]
 LATER = [
-    ("graph", "no_edges: [[a, b]]", GraphExpectation(no_edges=EDGES)),
-    ("graph", "paths: [[a, b]]", GraphExpectation(paths=EDGES)),
-    ("graph", "no_paths: [[a, b]]", GraphExpectation(no_paths=EDGES)),
-    ("graph", "service_edges: [[a, b]]", GraphExpectation(service_edges=EDGES)),
-    ("graph", "acyclic: true", GraphExpectation(acyclic=True)),
-    ("graph", "single_root: true", GraphExpectation(single_root=True)),
-    ("graph", "no_orphans: true", GraphExpectation(no_orphans=True)),
-    ("graph", "connected: true", GraphExpectation(connected=True)),
-    ("graph", "max_depth: 12", GraphExpectation(max_depth=12)),
-    ("graph", "closed: true", GraphExpectation(closed=True)),
-    ("graph", "edges: [{pair: [a, b], id: x}]", GraphExpectation(edges=(EdgeExpectation(parent=A, child=B, id="x"),))),
-    ("graph", f"edges: [[a, b]], {ID}", GraphExpectation(edges=EDGES, **NAMED)),
     ("hermeticity", "egress: declared", HermeticityExpectation(egress_declared=True)),
     ("resilience", "success_rate: {gte: 0.7}", (figure("success_rate", of(gte=0.7)),)),
     ("resilience", "latency: {avg: 1s, p50: 1s, p95: 1s, p99: 1s, max: 1s}", tuple(
@@ -229,6 +231,12 @@ LISTS = [
 def test_blocks_that_run_carries_out_today(source, wanted):
     assert accepted(suite_expect, f"{{{source}}}") == wanted
     assert deferred(suite_expect, f"{{{source}}}") == []
+
+
+@pytest.mark.parametrize(("source", "wanted"), GRAPHS)
+def test_all_of_a_graph_is_carried_out_today(source, wanted):
+    assert accepted(suite_expect, f"{{graph: {{{source}}}}}") == Expect(graph=wanted)
+    assert deferred(suite_expect, f"{{graph: {{{source}}}}}") == []
 
 
 @pytest.mark.parametrize(("key", "source", "wanted"), LATER)
@@ -391,7 +399,7 @@ def test_a_journal_may_be_called_by_iteration():
 
 def test_every_key_of_expect_is_read_in_this_file():
     records = {record.place: record for record in records_in(scenario_expect)}
-    sources = [f"spans: {s}" for s, _ in SPANS] + [s for s, _ in SCHEMAS] + [s for s, _ in NOW]
+    sources = [f"spans: {s}" for s, _ in SPANS] + [s for s, _ in SCHEMAS] + [s for s, _ in (*NOW, *GRAPHS)]
     sources += [f"{key}: {s}" for key, s, _ in (*LATER, *LISTS)] + [s for s, _ in INVARIANTS]
     text = " ".join([*sources, "outcome: x invariants: y schema: z"])
     missing = [
@@ -402,6 +410,7 @@ def test_every_key_of_expect_is_read_in_this_file():
 
 
 @pytest.mark.parametrize("source", [f"{{{s}}}" for s, _ in NOW] + [f"{{{k}: {{{s}}}}}" for k, s, _ in LATER]
+                         + [f"{{graph: {{{s}}}}}" for s, _ in GRAPHS]
                          + [f"{{{k}: [{{{s}}}]}}" for k, s, _ in LISTS]
                          + [f"{{invariants: [{{id: i, {s}}}]}}" for s, _ in INVARIANTS]
                          + [f"{{spans: [{{name: a, schema: {{k: {s}}}}}]}}" for s, _ in SCHEMAS])  # fmt: skip

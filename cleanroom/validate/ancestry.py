@@ -1,0 +1,254 @@
+"""What stands above what in a scene, in linear time and whatever was sent: loops, doubled ids, missing parents.
+
+What it means where ids are broken (spec.md section 6 resolves parents by span id within one trace):
+
+- Spans of one trace that carry the same id stand together: each of them is a parent of those that name the id. The
+  runner's own span stands alone for its id; a service's span of that id is nobody's parent.
+- An id of zeros is no id: a span with a parent id of zeros is a root, one of such an id is nobody's parent.
+- A span that names itself is its own parent in a loop of one; what is asked of others is never held by itself.
+- A parent that never arrived is unknown; in a trace that the runner issued for its probes it is the runner's, which
+  makes no span there, unless several parents are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from cleanroom.trace.model import Origin, Span
+from cleanroom.validate.scene import Scene
+
+NO_PARENT = -1
+OF_PROBE = -2
+MISSING = -3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ancestry:
+    """The spans of a scene by their place in it, the knots of spans that share an id, and the chains of knots."""
+
+    spans: tuple[Span, ...]
+    place_of: dict[int, int]
+    """`id(span)` → its place in `spans`."""
+    knot_of: list[int]
+    """Place → knot."""
+    above: list[int]
+    """Place → the knot of its parent, or NO_PARENT, OF_PROBE, MISSING."""
+    members: list[list[int]]
+    """Knot → places."""
+    order: list[int]
+    """Every knot after all those above it; the knots of one link together."""
+    link_of: list[int]
+    """Knot → link: a single knot, or all knots of one loop; numbered as they come in `order`."""
+    loops: dict[int, list[int]]
+    """Link → its knots, where these form a loop."""
+
+    @property
+    def links(self) -> int:
+        """How many links there are."""
+        return self.link_of[self.order[-1]] + 1 if self.order else 0
+
+    def ups(self, knot: int) -> Iterator[int]:
+        """Yield the knots above a knot; one that several of its spans name comes several times."""
+        return (self.above[place] for place in self.members[knot] if self.above[place] >= 0)
+
+    def places(self, spans: Iterable[Span]) -> list[int]:
+        """Return where `spans` stand."""
+        return [self.place_of[id(span)] for span in spans]
+
+    def inherit(self, own: Callable[[int], bool]) -> list[bool]:
+        """Return for each link whether `own` holds of one of its places, or of one of a link above it."""
+        found = [False] * self.links
+        for knot in self.order:
+            link = self.link_of[knot]
+            found[link] = found[link] or any(
+                own(place) or (self.above[place] >= 0 and found[self.link_of[self.above[place]]])
+                for place in self.members[knot]
+            )
+        return found
+
+    def parents(self, place: int, most: int) -> list[Span]:
+        """Return at most so many spans that are the direct parent of a span, itself left out."""
+        up = self.above[place]
+        others = (self.spans[p] for p in self.members[up] if p != place) if up >= 0 else iter(())
+        return list(islice(others, most))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Under:
+    """Which spans stand under some of the marked ones, directly or at any distance; nothing stands under itself."""
+
+    ancestry: Ancestry
+    marked: frozenset[int]
+    by_knot: dict[int, int]
+    by_link: list[bool]
+    """Link → whether it or a link above it has a marked span."""
+    from_above: dict[int, bool]
+    """Link of a loop → whether a link above it has one."""
+    in_loop: dict[int, int]
+    """Link of a loop → how many marked spans it has."""
+
+    @classmethod
+    def of(cls, ancestry: Ancestry, spans: Iterable[Span], *, far: bool = False) -> Under:
+        """Mark `spans`; only with `far` are those asked for that stand under them at a distance."""
+        marked = frozenset(ancestry.places(spans))
+        by_knot: dict[int, int] = {}
+        in_loop: dict[int, int] = {}
+        for place in marked:
+            knot = ancestry.knot_of[place]
+            by_knot[knot] = by_knot.get(knot, 0) + 1
+            link = ancestry.link_of[knot]
+            if link in ancestry.loops:
+                in_loop[link] = in_loop.get(link, 0) + 1
+        by_link = ancestry.inherit(lambda place: place in marked) if far else []
+        from_above: dict[int, bool] = {}
+        for link, knots in ancestry.loops.items() if far else ():
+            ups = {ancestry.link_of[up] for knot in knots for up in ancestry.ups(knot)} - {link}
+            from_above[link] = any(by_link[up] for up in ups)
+        return cls(
+            ancestry=ancestry, marked=marked, by_knot=by_knot, by_link=by_link, from_above=from_above, in_loop=in_loop
+        )  # fmt: skip
+
+    def directly(self, place: int, *, itself: bool = False) -> bool:
+        """Whether a direct parent of the span is marked; with `itself` it may be its own."""
+        up = self.ancestry.above[place]
+        own = not itself and up == self.ancestry.knot_of[place] and place in self.marked
+        return up >= 0 and self.by_knot.get(up, 0) > own
+
+    def anywhere(self, place: int, *, itself: bool = False) -> bool:
+        """Whether an ancestor of the span is marked; the marks must have been made with `far`."""
+        own, up = self.ancestry, self.ancestry.above[place]
+        if up < 0:
+            return False
+        link = own.link_of[up]
+        if link != own.link_of[own.knot_of[place]]:
+            return self.by_link[link]
+        # In a loop everything stands above everything, and above itself only where that is asked.
+        return self.from_above[link] or self.in_loop.get(link, 0) > (not itself and place in self.marked)
+
+
+def ancestry_of(scene: Scene) -> Ancestry:
+    """Return the ancestry of a scene's spans, the runner's included; linear in their number."""
+    spans = scene.trace.spans
+    knot_of, by_id, members = _knots(spans)
+    above = _above(spans, by_id, _issued(scene))
+    groups = [{above[place] for place in places if above[place] >= 0} for places in members]
+    order, link_of, loops = _chains(groups)
+    place_of = {id(span): place for place, span in enumerate(spans)}
+    return Ancestry(
+        spans=spans, place_of=place_of, knot_of=knot_of, above=above, members=members, order=order, link_of=link_of,
+        loops=loops,
+    )  # fmt: skip
+
+
+def components(nodes: Iterable[int], above: Sequence[Iterable[int]]) -> Iterator[list[int]]:
+    """Yield the sets of nodes that reach each other going up, every set after those above it (Tarjan's algorithm)."""
+    number: dict[int, int] = {}
+    low: dict[int, int] = {}
+    done: set[int] = set()
+    open_nodes: list[int] = []
+    for start in nodes:
+        if start in number:
+            continue
+        number[start] = low[start] = len(number)
+        open_nodes.append(start)
+        path = [(start, iter(above[start]))]
+        while path:
+            node, rest = path[-1]
+            for up in rest:
+                if up not in number:
+                    number[up] = low[up] = len(number)
+                    open_nodes.append(up)
+                    path.append((up, iter(above[up])))
+                    break
+                if up not in done:
+                    low[node] = min(low[node], number[up])
+            else:
+                path.pop()
+                if path:
+                    low[path[-1][0]] = min(low[path[-1][0]], low[node])
+                if low[node] == number[node]:
+                    cut = len(open_nodes) - 1
+                    while open_nodes[cut] != node:
+                        cut -= 1
+                    found = open_nodes[cut:]
+                    del open_nodes[cut:]
+                    done.update(found)
+                    yield found
+
+
+def _knots(spans: Sequence[Span]) -> tuple[list[int], dict[tuple[str, str], int], list[list[int]]]:
+    of_runner = {(s.trace_id, s.span_id) for s in spans if s.origin is Origin.RUNNER}
+    by_id: dict[tuple[str, str], int] = {}
+    knot_of: list[int] = []
+    members: list[list[int]] = []
+    for place, span in enumerate(spans):
+        own = (span.trace_id, span.span_id)
+        forged = span.origin is not Origin.RUNNER and own in of_runner
+        knot = len(members) if forged or not span.span_id.strip("0") else by_id.setdefault(own, len(members))
+        if knot == len(members):
+            members.append([])
+        members[knot].append(place)
+        knot_of.append(knot)
+    return knot_of, by_id, members
+
+
+def _above(spans: Sequence[Span], by_id: dict[tuple[str, str], int], issued: frozenset[str]) -> list[int]:
+    above: list[int] = []
+    unknown: dict[str, set[str]] = {}
+    for span in spans:
+        if not span.parent_id.strip("0"):
+            above.append(NO_PARENT)
+            continue
+        knot = by_id.get((span.trace_id, span.parent_id), MISSING)
+        if knot == MISSING and span.trace_id in issued:
+            unknown.setdefault(span.trace_id, set()).add(span.parent_id)
+        above.append(knot)
+    # The runner issues one parent for a trace: where two are missing, at least one of them is really lost.
+    probes = {trace for trace, parents in unknown.items() if len(parents) == 1}
+    if probes:
+        above = [
+            OF_PROBE if up == MISSING and span.trace_id in probes else up
+            for up, span in zip(above, spans, strict=True)
+        ]  # fmt: skip
+    return above
+
+
+def _issued(scene: Scene) -> frozenset[str]:
+    return frozenset(trace for record in scene.scenarios for trace in record.noise_traces)
+
+
+def _chains(ups: list[set[int]]) -> tuple[list[int], list[int], dict[int, list[int]]]:
+    """Return the knots from the top down, the link of each, and the links that are loops."""
+    order = _downwards(ups)
+    link_of = [0] * len(ups)
+    for link, knot in enumerate(order):
+        link_of[knot] = link
+    loops: dict[int, list[int]] = {}
+    told = set(order)
+    rest = [knot for knot in range(len(ups)) if knot not in told] if len(order) < len(ups) else []
+    loose = [above - told for above in ups] if rest else []
+    for link, found in enumerate(components(rest, loose), start=len(order)):
+        order += found
+        for knot in found:
+            link_of[knot] = link
+        if len(found) > 1 or found[0] in ups[found[0]]:
+            loops[link] = sorted(found)
+    return order, link_of, loops
+
+
+def _downwards(ups: list[set[int]]) -> list[int]:
+    """Return every knot that stands neither in a loop nor under one, after all those above it."""
+    downs: list[list[int]] = [[] for _ in ups]
+    waiting = [len(above) for above in ups]
+    for knot, above in enumerate(ups):
+        for up in above:
+            downs[up].append(knot)
+    order = [knot for knot, number in enumerate(waiting) if not number]
+    for knot in order:  # grows meanwhile
+        for down in downs[knot]:
+            waiting[down] -= 1
+            if not waiting[down]:
+                order.append(down)
+    return order
