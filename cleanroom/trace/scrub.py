@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from cleanroom.canonical import Json, canonical_text, in_order
 from cleanroom.errors import SpecError
@@ -26,18 +27,21 @@ _AGENT_VERSION = re.compile(r"/v?\d[\w.+-]*")
 _DROPPED = tuple(glob for globs in DROPPED.values() for glob in globs)
 
 
-_REMEMBERED = 4096  # values of one attribute; more are no names but measurements, and come once
+_REMEMBERED = 16384  # values of one attribute; more are no names but measurements, and come once
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One attribute that stays: its name, what reads its texts, and what it came to, by value, as `"name":value`."""
+    """One attribute that stays: `"name":`, what reads its texts, and what it came to, by value, as `"name":value`."""
 
-    name: str
+    quoted: str
     read: Callable[[str], str]
     port: bool
     """Whether the value decides that it goes: it may be a client's port."""
-    known: dict[str | int, str] = field(default_factory=dict)
+    known: dict[AttributeValue, str] = field(default_factory=dict)
+
+
+_Plan: TypeAlias = list[tuple[str, dict[AttributeValue, str], _Part]]
 
 
 class Scrubber:
@@ -55,15 +59,13 @@ class Scrubber:
         self._seen: dict[str, str] = {}
         self._fate: dict[str, tuple[bool, bool]] = {}
         self._parts: dict[tuple[str, SpanKind | None], _Part | None] = {}
-        self._plans: dict[SpanKind | None, dict[tuple[str, ...], list[_Part]]] = {
-            kind: {} for kind in (None, *CLIENT_PORTS)
-        }
+        self._plans: dict[SpanKind | None, dict[tuple[str, ...], _Plan]] = {kind: {} for kind in (None, *CLIENT_PORTS)}
 
     def text(self, text: str) -> str:
         """Return `text` under the built-in rules and the spec's own."""
         found = self._seen.get(text)
         if found is None:
-            found = self._own(self._built_in(text))
+            found = self._whole(text)
             if len(self._seen) < _REMEMBERED:
                 self._seen[text] = found
         return found
@@ -80,37 +82,45 @@ class Scrubber:
             if len(plans) < _REMEMBERED:
                 plans[names] = plan
         found = []
-        for part in plan:
-            value = attributes[part.name]
+        for name, known, part in plan:
+            value = attributes[name]
+            which = type(value)
             # bool is an int to a dictionary's mind, and 1.0 is 1: those two are written each time.
-            text = part.known.get(value) if type(value) is str or type(value) is int else None
-            found.append(self._member(part, value) if text is None else text)
-        return "{" + ",".join(filter(None, found)) + "}"
+            text = known.get(value) if which is str or which is int else None
+            if text is None:
+                text = self._member(part, value)
+            if text:
+                found.append(text)
+        return "{" + ",".join(found) + "}"
 
-    def _plan(self, names: tuple[str, ...], kind: SpanKind) -> list[_Part]:
+    def _plan(self, names: tuple[str, ...], kind: SpanKind) -> _Plan:
         """Return the attributes of a span that stay, in order."""
         side = kind if kind in CLIENT_PORTS else None
-        plan = []
+        plan: _Plan = []
         for name in in_order(names):
             if (name, side) not in self._parts:
                 self._parts[name, side] = self._part(name, side)
             part = self._parts[name, side]
             if part is not None:
-                plan.append(part)
+                plan.append((name, part.known, part))
         return plan
 
     def _part(self, name: str, side: SpanKind | None) -> _Part | None:
         dropped, kept = self._fate_of(name)
         if dropped or (not kept and side is not None and name in CLIENT_PORTS[side]):
             return None
-        read = self._own if kept else self._user_agent if name in USER_AGENTS else self.text
-        return _Part(name, read, port=not kept and name in MAYBE_CLIENT_PORTS)
+        read = self._own if kept else self._user_agent if name in USER_AGENTS else self._whole
+        return _Part(f"{canonical_text(name)}:", read, port=not kept and name in MAYBE_CLIENT_PORTS)
 
     def _member(self, part: _Part, value: AttributeValue) -> str:
         """Return `"name":value` as canonical JSON, empty for what goes."""
-        gone = part.port and _is_ephemeral(value)
-        text = "" if gone else f"{canonical_text(part.name)}:{canonical_text(as_json(value, part.read))}"
-        if (type(value) is str or type(value) is int) and len(part.known) < _REMEMBERED:
+        if type(value) is str:
+            text = "" if part.port and _is_ephemeral(value) else part.quoted + canonical_text(part.read(value))
+        elif type(value) is int:
+            text = "" if part.port and value > EPHEMERAL_ABOVE else f'{part.quoted}{{"int":"{value}"}}'
+        else:
+            return part.quoted + canonical_text(as_json(value, part.read))
+        if len(part.known) < _REMEMBERED:
             part.known[value] = text
         return text
 
@@ -126,12 +136,16 @@ class Scrubber:
     def _user_agent(self, text: str) -> str:
         return self._own(_AGENT_VERSION.sub("/<version>", self._built_in(text)))
 
+    def _whole(self, text: str) -> str:
+        return self._own(self._built_in(text))
+
     def _built_in(self, text: str) -> str:
         if len(text) >= _SHORTEST_ID:
             text = _HEX_ID.sub(lambda match: self._ids.get(match[0].lower(), match[0]), text)
         # The pattern costs microseconds a text, and most texts name no place.
-        if self._roles is not None and any(place in text for place in self._places):
-            text = self._roles.sub(self._role, text)
+        for place in self._places:
+            if place in text and self._roles is not None:
+                return self._roles.sub(self._role, text)
         return text
 
     def _role(self, match: re.Match[str]) -> str:
