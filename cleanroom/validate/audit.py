@@ -22,7 +22,7 @@ from cleanroom.validate.fingerprint import normalise_options
 from cleanroom.validate.judge import judge_iteration
 from cleanroom.validate.model import Check
 from cleanroom.validate.mutation import PER_OPERATOR, Mutant, mutants
-from cleanroom.validate.proposal import Proposal, candidates, merged, parse
+from cleanroom.validate.proposal import Proposal, candidates, merged, parse, together
 from cleanroom.validate.scenario import judge_expect, judge_scenario
 from cleanroom.validate.scene import Scene, Scenes, build_scenes
 from cleanroom.validate.stage import moment
@@ -168,7 +168,7 @@ def _audit_scenario(bench: _Bench, per_operator: int) -> tuple[list[Judged], Pro
         caught = tuple(dict.fromkeys(check.name for check in _checks(bench, scene, whole) if _catches(check)))
         proposal = None if caught else _proposal(bench, mutant, scene, accepted)
         judged.append(replace(one, caught_by=caught, proposal=proposal))
-    return judged, accepted.together
+    return judged, accepted.block(bench)
 
 
 def _mutated(bench: _Bench, mutant: Mutant) -> tuple[Scene, Scene]:
@@ -205,24 +205,33 @@ def _catches(check: Check) -> bool:
 
 
 class _Accepted:
-    """What is proposed for a scenario so far, and one block that says all of it."""
+    """What is proposed for a scenario so far; no two of them say different things of one key."""
 
     def __init__(self) -> None:
         self.single: list[Proposal] = []
-        self.together: Proposal | None = None
 
-    def add(self, proposal: Proposal, bench: _Bench) -> bool:
+    def add(self, proposal: Proposal) -> bool:
         """Accept a proposal unless it does not go with the others; says whether it did."""
-        written = merged([*(known.written for known in self.single), proposal.written])
-        expect = parse(written) if written is not None else None
-        if written is None or expect is None:
-            return False
-        together = Proposal(written=written, expect=expect)
-        if not _holds(together, bench):
+        near = [known.written for known in self.single if together(known.written, proposal.written)]
+        # Only what speaks of the same spans can contradict it, so the block is not read again as a whole each time.
+        written = merged([*near, proposal.written])
+        if written is None or parse(written) is None:
             return False
         self.single.append(proposal)
-        self.together = together
         return True
+
+    def block(self, bench: _Bench) -> Proposal | None:
+        """Return one block that says all of it, tried out as a whole; None when nothing was accepted."""
+        if not self.single:
+            return None
+        written = merged([known.written for known in self.single])
+        expect = parse(written) if written is not None else None
+        if written is None or expect is None:
+            raise AssertionError("proposals that go together two by two do not go together")
+        block = Proposal(written=written, expect=expect)
+        if not _holds(block, bench):
+            raise AssertionError("proposals that hold one by one do not hold together")
+        return block
 
 
 def _proposal(bench: _Bench, mutant: Mutant, scene: Scene, accepted: _Accepted) -> Proposal | None:
@@ -235,7 +244,7 @@ def _proposal(bench: _Bench, mutant: Mutant, scene: Scene, accepted: _Accepted) 
         if expect is None:
             continue
         proposal = Proposal(written=written, expect=expect)
-        if _breaks(proposal, scene) and accepted.add(proposal, bench):
+        if _breaks(proposal, scene) and _holds(proposal, bench) and accepted.add(proposal):
             return proposal
     return None
 

@@ -77,12 +77,22 @@ def merged(proposals: Sequence[Written]) -> Written | None:
     try:
         for written in proposals:
             for entry in written.get("spans", ()):
-                key = json.dumps({name: entry[name] for name in _SELECTORS if name in entry}, sort_keys=True)
+                key = _selected(entry)
                 spans[key] = _joined(spans.get(key, {}), entry)
             rest = _joined(rest, {key: value for key, value in written.items() if key != "spans"})
     except _AgainstError:
         return None
     return {**({"spans": [*spans.values()]} if spans else {}), **rest}
+
+
+def together(one: Written, other: Written) -> bool:
+    """Whether both have an entry on the same spans, or the same other key of `expect`: then they become one."""
+    same = {_selected(entry) for entry in one.get("spans", ())} & {_selected(entry) for entry in other.get("spans", ())}
+    return bool(same) or bool((one.keys() & other.keys()) - {"spans"})
+
+
+def _selected(entry: Written) -> str:
+    return json.dumps({name: entry[name] for name in _SELECTORS if name in entry}, sort_keys=True)
 
 
 class _AgainstError(Exception):
