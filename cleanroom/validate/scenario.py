@@ -9,21 +9,27 @@ from cleanroom.run.record import ScenarioRecord
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.scenario import Scenario
 from cleanroom.validate.arrival import judge_arrival
+from cleanroom.validate.concurrency import judge_concurrency
 from cleanroom.validate.counts import judge_counts
 from cleanroom.validate.faults import judge_faults, unreverted
 from cleanroom.validate.graph import judge_graph
 from cleanroom.validate.hermeticity import judge_hermeticity
+from cleanroom.validate.intervals import judge_intervals
 from cleanroom.validate.lint import judge_lint
 from cleanroom.validate.logs import judge_logs
 from cleanroom.validate.metrics import judge_metrics
 from cleanroom.validate.model import Check, ScenarioVerdict
+from cleanroom.validate.order import judge_order
 from cleanroom.validate.outcome import GOOD, judge_ending, judge_outcome
+from cleanroom.validate.overlap import judge_overlap
+from cleanroom.validate.rate import judge_rate
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.spans import judge_spans
 from cleanroom.validate.status import judge_status
 from cleanroom.validate.steps import judge_steps
 from cleanroom.validate.survival import judge_survival
 from cleanroom.validate.verdict import is_broken, is_open
+from cleanroom.validate.windows import judge_windows
 
 
 def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
@@ -35,6 +41,12 @@ def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
         *judge_spans(scene, expect.spans),
         *judge_graph(scene, expect.graph),
         *judge_counts(scene, expect.counts),
+        *judge_windows(scene, expect.windows),
+        *judge_order(scene, expect.order),
+        *judge_overlap(scene, expect.overlap),
+        *judge_intervals(scene, expect.intervals),
+        *judge_rate(scene, expect.rate),
+        *judge_concurrency(scene, expect.concurrency),
         *judge_status(scene, expect.status),
         *judge_hermeticity(scene, expect.hermeticity),
         *judge_lint(scene, expect.lint),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Lock
 
@@ -11,11 +11,13 @@ from cleanroom.spec.comparator import allows_zero, at_least_one, judge
 from cleanroom.spec.expect import CountExpectation, Expect, Pattern, SpanExpectation
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.suite import Suite
+from cleanroom.spec.timing import IntervalExpectation, SelectedExpectation
 from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.model import Span, Trace
 from cleanroom.validate.conditions import Condition, ancestor_breach, conditions, parent_breach
 from cleanroom.validate.counts import figure
 from cleanroom.validate.graph import graph_holds_so_far
+from cleanroom.validate.intervals import AT_LEAST
 from cleanroom.validate.scene import Scene, decode_service_spans
 from cleanroom.validate.select import named, select
 
@@ -70,7 +72,26 @@ def _holds(expect: Expect, spans: tuple[Span, ...]) -> bool:
         and graph_holds_so_far(scene, expect.graph)
         and all(_count_holds(scene, wanted) for wanted in expect.counts)
         and all(_something(scene, wanted.name) for wanted in expect.status)
+        and all(_something(scene, pattern) for pattern in _sides(expect))
+        and all(_enough(scene, wanted) for wanted in expect.selected)
     )
+
+
+def _sides(expect: Expect) -> Iterator[Pattern]:
+    """Return what must be there for anything to be said of its time; how it stands in time is known at the end only."""
+    for window in expect.windows:
+        yield from (window.outer, *window.contains)
+    for order in expect.order:
+        yield from (order.first, order.then)
+    for overlap in expect.overlap:
+        yield from (overlap.first, overlap.second)
+
+
+def _enough(scene: Scene, wanted: SelectedExpectation) -> bool:
+    if wanted.spans.name is not None and wanted.spans.name.of_runner:
+        return True
+    timeless = replace(wanted.spans, during="", before="", after="")
+    return len(select(scene, timeless).spans) >= (AT_LEAST if isinstance(wanted, IntervalExpectation) else 1)
 
 
 def _span_holds(scene: Scene, wanted: SpanExpectation) -> bool:

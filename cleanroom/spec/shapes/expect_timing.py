@@ -51,8 +51,8 @@ _spans = Key(_SELECTOR.making(SpanSelector), "Which spans are meant.", example="
 
 _WINDOW = Record(
     place="expect.windows[]",
-    doc="Spans that happen inside others: every contained span lies inside an outer span of its trace. A missing outer "
-    "or contained span breaks it.",
+    doc="Spans that happen inside others: every contained span lies inside an outer span of its trace that is not the "
+    "span itself. A missing outer or contained span breaks it, and so does one of which the clock ran backwards.",
     keys={
         "outer": Key(pattern, "The name of the outer spans.", example="cleanroom.iteration", errors=("impossible",)),
         "contains": Key(
@@ -60,25 +60,30 @@ _WINDOW = Record(
             example="[cleanroom.cleanup]", errors=("impossible",),
         ),
         "strict": Key(boolean, "Whether a span that begins or ends with the outer one is outside.", "false", "true"),
-        "max_duration": Key(positive_duration, "The longest that an outer span may last.", example="30s"),
+        "max_duration": Key(
+            positive_duration, "The longest that an outer span may last; exactly so long is allowed.", example="30s"
+        ),
         **identity(),
     },
     required=("outer", "contains"),
 )  # fmt: skip
 _ORDER = Record(
     place="expect.order[]",
-    doc="Spans that happen one after the other: it holds for all pairs in the same group. A missing side breaks it.",
+    doc="Spans that happen one after the other: it holds for all pairs in the same group. A missing side breaks it, in "
+    "any group that has the other. A span that both names mean is not compared with itself.",
     keys={
         "first": Key(pattern, "The name of the spans that come first.", example="reserve", errors=("contradiction",)),
         "then": Key(pattern, "The name of the spans that come later.", example="pay", errors=("contradiction",)),
         "by": Key(
             choice("start", "end_start"),
-            "`start`: the first starts no later than the second. `end_start`: it has ended before the second starts.",
+            "`start`: the first starts no later than the second. `end_start`: it has ended when the second starts, "
+            "or ends just then; one whose clock ran backwards breaks it.",
             default="start", example="end_start",
         ),
         "within": Key(
             choice("iteration", "trace", "step", "parent"),
-            "What a group is: all spans of the iteration, those of one trace, of one step, or of one parent.",
+            "What a group is: all spans of the iteration, those of one trace, of one step, or of one parent. Spans "
+            "under no step, or without a parent, are in none and are not compared.",
             default="iteration", example="trace",
         ),
         **identity(),
@@ -87,7 +92,7 @@ _ORDER = Record(
 )  # fmt: skip
 _INTERVAL = Record(
     place="expect.intervals[]",
-    doc="The gaps between the successive starts of spans, e.g. of retries. Fewer than two spans break it.",
+    doc="The gaps between the successive starts of all selected spans, e.g. of retries. Fewer than two spans break it.",
     keys={
         "spans": _spans,
         "gap": Key(
@@ -107,7 +112,11 @@ _RATE = Record(
     doc="How many spans start in any stretch of time. No selected span breaks it.",
     keys={
         "spans": _spans,
-        "window": Key(positive_duration, "The length of the stretch, which may begin anywhere.", example="1s"),
+        "window": Key(
+            positive_duration,
+            "The length of the stretch, which may begin anywhere; two starts just so far apart are not both in it.",
+            example="1s",
+        ),
         "max": Key(integer(1), "The most spans that may start in it.", example="10"),
         **identity(),
     },
@@ -115,7 +124,8 @@ _RATE = Record(
 )
 _CONCURRENCY = Record(
     place="expect.concurrency[]",
-    doc="How many spans run at the same time. No selected span breaks it.",
+    doc="How many spans run at the same time, each from its start until just before its end. No selected span breaks "
+    "it, and so does one of which the clock ran backwards.",
     keys={
         "spans": _spans,
         "max": Key(integer(1), "The most spans that may run at any instant.", example="5"),
@@ -141,28 +151,29 @@ def _overlap(found: Pair) -> OverlapExpectation:
 TIMING_KEYS: dict[str, Key] = {
     "windows": Key(
         items(expectation(_WINDOW, WindowExpectation), at_least=1), "Spans that happen inside others.",
-        example="[{outer: cleanroom.iteration, contains: [cleanroom.cleanup]}]", later=True,
+        example="[{outer: cleanroom.iteration, contains: [cleanroom.cleanup]}]",
     ),
     "order": Key(
         items(Shape(_order, "a mapping", _ORDER), at_least=1), "Spans that happen one after the other.",
-        example="[{first: reserve, then: pay}]", later=True,
+        example="[{first: reserve, then: pay}]",
     ),
     "overlap": Key(
         items(pair.then(_overlap), at_least=1),
-        "Pairs of span names: some span of the one and some of the other run at the same time.",
-        example="[[resize, upload]]", later=True,
+        "Pairs of span names: some span of the one and some other of the other run at the same time. Spans that only "
+        "touch do not, and of one whose clock ran backwards nobody knows.",
+        example="[[resize, upload]]",
     ),
     "intervals": Key(
         items(expectation(_INTERVAL, IntervalExpectation), at_least=1), "Gaps between the starts of spans.",
-        example="[{spans: {name: retry}, gap: {gte: 100ms}}]", later=True,
+        example="[{spans: {name: retry}, gap: {gte: 100ms}}]",
     ),
     "rate": Key(
         items(expectation(_RATE, RateExpectation), at_least=1), "How many spans start in a stretch of time.",
-        example='[{spans: {name: "POST /pay"}, window: 1s, max: 10}]', later=True,
+        example='[{spans: {name: "POST /pay"}, window: 1s, max: 10}]',
     ),
     "concurrency": Key(
         items(expectation(_CONCURRENCY, ConcurrencyExpectation), at_least=1), "How many spans run at the same time.",
-        example="[{spans: {name: work}, max: 5}]", later=True,
+        example="[{spans: {name: work}, max: 5}]",
     ),
 }  # fmt: skip
 """The keys of `expect` about time."""

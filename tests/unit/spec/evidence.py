@@ -38,10 +38,20 @@ _EXPECT = {
     "counts": "validate/scenario:judge_expect expect.counts",
     "status": "validate/scenario:judge_expect expect.status",
     "hermeticity": "validate/scenario:judge_expect expect.hermeticity",
+    "lint": "validate/scenario:judge_expect expect.lint",
     "metrics": "validate/scenario:judge_expect expect.metrics",
     "logs": "validate/scenario:judge_expect expect.logs",
-    "lint": "validate/scenario:judge_expect expect.lint",
+    **{
+        name: f"validate/scenario:judge_expect expect.{name}"
+        for name in ("windows", "order", "overlap", "intervals", "rate", "concurrency")
+    },
 }
+_IN_TIME = {
+    "id": "validate/timing:check wanted.id",
+    "description": _DESCRIPTION,
+    "level": "validate/timing:broken wanted.level",
+}
+_SELECTED = {**_IN_TIME, "spans": "validate/timing:selected wanted.spans"}
 READERS = {
     "": {
         "environment": "run/iteration:Iteration._scenarios self._plan.suite.environment",
@@ -258,6 +268,35 @@ READERS = {
         "description": _DESCRIPTION,
         "level": "validate/counts:_findings wanted.level",
     },
+    "expect.windows[]": {
+        **_IN_TIME,
+        "outer": "validate/windows:_judge_one wanted.outer",
+        "contains": "validate/windows:_judge_one wanted.contains",
+        "strict": "validate/windows:_contained wanted.strict",
+        "max_duration": "validate/windows:_longest wanted.max_duration.ns",
+    },
+    "expect.order[]": {
+        **_IN_TIME,
+        "first": "validate/order:_grouped wanted.first",
+        "then": "validate/order:_grouped wanted.then",
+        "by": "validate/order:_findings wanted.by",
+        "within": "validate/order:_grouped wanted.within",
+    },
+    "expect.<timing>[].spans": {
+        name: f"validate/timing:as_expectation selector.{name}"
+        for name in ("name", "service", "kind", "scope", "where", "during", "before", "after")
+    },
+    "expect.intervals[]": {
+        **_SELECTED,
+        "gap": "validate/intervals:_breach wanted.gap",
+        "factor": "validate/intervals:_judge_one wanted.factor",
+    },
+    "expect.rate[]": {
+        **_SELECTED,
+        "window": "validate/rate:_judge_one wanted.window.ns",
+        "max": "validate/rate:_judge_one wanted.max",
+    },
+    "expect.concurrency[]": {**_SELECTED, "max": "validate/concurrency:_judge_one wanted.max"},
     "expect.status": {
         "all": "validate/status:_findings wanted.name",
         "by_name": "validate/status:_findings wanted.name",

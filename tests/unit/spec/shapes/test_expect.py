@@ -245,7 +245,7 @@ def test_blocks_that_run_refuses_by_name(key, source, wanted):
     assert deferred(suite_expect, f"{{{key}: {{{source}}}}}")
 
 
-CARRIED_OUT = {"metrics", "logs"}
+CARRIED_OUT = {"metrics", "logs", "concurrency", "intervals", "order", "overlap", "rate", "windows"}
 
 
 @pytest.mark.parametrize(("key", "source", "wanted"), LISTS)
