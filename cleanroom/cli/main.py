@@ -19,6 +19,7 @@ from cleanroom.cli import (
     init,
     judge,
     lint,
+    noise,
     plan,
     render,
     report,
@@ -39,8 +40,8 @@ exit codes: 0 pass, 1 findings, 2 usage, 3 invalid spec, 4 engine trouble, 5 tel
 130 interrupted"""
 
 _COMMANDS = (
-    run, judge, plan, validate, lint, fmt, render, report, verify, audit, diff, graph, explain, schema,
-    init, importing, doctor, cache,
+    run, judge, plan, validate, lint, fmt, render, report, verify, audit, diff, noise, graph, explain,
+    schema, init, importing, doctor, cache,
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from tests.unit.pipeline.specs import spec
 ROOT = Path(__file__).parents[3]
 PLANNED = tuple(str(ROOT / f"tests/specs/valid/{name}.cleanroom.yaml") for name in ("everything", "minimal"))
 COMMANDS = (
-    "run", "judge", "plan", "validate", "lint", "fmt", "render", "report", "verify", "audit", "diff", "graph",
+    "run", "judge", "plan", "validate", "lint", "fmt", "render", "report", "verify", "audit", "diff", "noise", "graph",
     "explain", "schema", "init", "import", "doctor", "cache",
 )  # fmt: skip
 
