@@ -27,6 +27,7 @@ from cleanroom.telemetry.embedded import serve_embedded
 from cleanroom.telemetry.inbox import JSON, Inbox
 from cleanroom.telemetry.ports import Payload
 from cleanroom.telemetry.receiver import loopback_route, runner_path, serve
+from cleanroom.trace.otlp_protobuf import require_fast_backend
 
 MAX_BYTES: Final = 256 << 20
 """Bytes of telemetry that one environment may send."""
@@ -178,6 +179,8 @@ def start_telemetry(
 
     `collector` is an otelcol binary, or None for the embedded receivers; `directory` gets its configuration and log.
     """
+    # Said before anything runs: what is collected could not be judged in time.
+    require_fast_backend()
     addresses = tuple(SlotAddress(slot, gateway) for slot, gateway in slots)
     inbox = Inbox(tuple(address.slot for address in addresses), clock, max_bytes)
     with ExitStack() as stack:

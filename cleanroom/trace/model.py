@@ -1,7 +1,24 @@
-"""A trace as OTLP has it: spans with their resource, scope, events, links and status; frozen."""
+"""A trace as OTLP has it: spans with their resource, scope, events, links and status; frozen.
+
+What is not as it should be has a meaning of its own, so that it can never pass unseen or decide by accident:
+
+- A service span named `cleanroom.…`, or with the id of a runner's span, is forged: a finding, whatever the spec says.
+  It stays a service span; the runner's own is the parent of what names that id. Who sent a span is decided by the path
+  on which it came.
+- A trace or span id of zeros or of another length is refused with its whole request: a finding that names it. A parent
+  id of zeros is no parent.
+- The same span twice, equal in every field, is one span that was delivered twice. Different spans with one id are all
+  judged and all counted; which of them is the parent of others does not depend on arrival.
+- A loop of parents ends where it began: its spans have each other as ancestors, are under no root, and none is a root.
+- A span whose parent never arrived is an orphan: no root, and without an ancestor.
+- A span that ends before it starts has no duration: whatever is expected of its duration is broken. Its start counts
+  where spans are put in order.
+- A request that arrives after its environment was closed is judged by nobody: the scenario is inconclusive.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -129,7 +146,7 @@ class Trace:
     children: Mapping[tuple[str, str], tuple[Span, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        ordered = tuple(sorted(self.spans, key=lambda s: (s.start_ns, s.trace_id, s.span_id)))
+        ordered = _ordered(self.spans)
         by_id: dict[tuple[str, str], Span] = {}
         children: dict[tuple[str, str], list[Span]] = {}
         for span in ordered:
@@ -157,3 +174,15 @@ class Trace:
     def children_of(self, span: Span) -> tuple[Span, ...]:
         """Return the direct children, in order of start."""
         return self.children.get((span.trace_id, span.span_id), ())
+
+
+def _ordered(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Return the spans by (start, ids); those that share an id also by all that they say, whatever came first."""
+    ordered = sorted(spans, key=lambda s: (s.start_ns, s.trace_id, s.span_id))
+    counts = Counter((s.trace_id, s.span_id) for s in ordered)
+    if len(counts) < len(ordered):
+        shared = {key for key, count in counts.items() if count > 1}
+        ordered.sort(
+            key=lambda s: (s.start_ns, s.trace_id, s.span_id, repr(s) if (s.trace_id, s.span_id) in shared else "")
+        )
+    return tuple(ordered)

@@ -63,7 +63,7 @@ def test_the_same_span_sent_twice_counts_once_and_another_of_the_same_id_counts(
 
     (only,) = build_scenes(plan(), iteration(0, twice)).scenarios
 
-    assert [s.status.value for s in only.service_spans] == ["unset", "error"]
+    assert [s.status.value for s in only.service_spans] == ["error", "unset"]
 
 
 def test_what_cannot_be_decoded_is_named_and_the_rest_is_judged():
