@@ -52,14 +52,17 @@ def ranked(changes: Iterator[Change] | tuple[Change, ...]) -> tuple[Change, ...]
 
 def compare(left: NormalisedTrace, right: NormalisedTrace) -> tuple[Change, ...]:
     """Return every change from `left` to `right`; none only where their digests are equal."""
-    groups = _Groups()
-    groups.add(left, 0)
-    groups.add(right, 1)
-    found = [*_services(groups), *(change for group in groups.all for change in _group(groups, group))]
-    if not found and trace_digest(left) != trace_digest(right):
-        found = [
-            Change(risk="low", kind="arrangement", path="", left="the same spans", right="combined in another way")
-        ]
+    found: list[Change] = []
+    # Most are equal, and then nothing needs to be taken apart.
+    if trace_digest(left) != trace_digest(right):
+        groups = _Groups()
+        groups.add(left, 0)
+        groups.add(right, 1)
+        found = [*_services(groups), *(change for group in groups.all for change in _group(groups, group))]
+        combined = Change(
+            risk="low", kind="arrangement", path="", left="the same spans", right="combined in another way"
+        )
+        found = found or [combined]
     if left.rule_set != right.rule_set:
         rules = (left.rule_set, right.rule_set)
         found.append(Change(risk="medium", kind="rules", path="normalisation", left=rules[0], right=rules[1]))
