@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import overload
 
 from cleanroom.canonical import Json, canonical_bytes
@@ -140,12 +140,12 @@ def arrange(
 
     for index in reversed(preorder(children)):  # every child comes before its parent
         text = texts[index]
-        parts = [len(text).to_bytes(8, "big"), text]
+        whole = sha256(len(text).to_bytes(8, "big") + text)
         below = children.get(index)
         if below:
             arranged(below)
-            parts += [subtrees[child] for child in below]
-        subtrees[index] = hashlib.sha256(b"".join(parts)).digest()
+            whole.update(b"".join([subtrees[child] for child in below]))
+        subtrees[index] = whole.digest()
     arranged(children[ROOT])
     return preorder(children), subtrees
 
