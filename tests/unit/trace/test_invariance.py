@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
@@ -72,7 +72,10 @@ def test_the_encoding_of_a_request_makes_no_difference(request):
 @CALM
 @given(requests, st.randoms(use_true_random=False))
 def test_the_order_of_attributes_makes_no_difference(request, random):
-    whole = digest_of(decoded(request.SerializeToString()))
+    spans = decoded(request.SerializeToString())
+    # Which of two spans with one id counts as the parent is decided by all that they hold, its order included.
+    assume(len({s.span_id for s in spans}) == len(spans))
+    whole = digest_of(spans)
     for group in request.resource_spans:
         for holder in (group.resource, *(s for scoped in group.scope_spans for s in (scoped.scope, *scoped.spans))):
             pairs = list(holder.attributes)
