@@ -212,15 +212,13 @@ class Resolver:
 
 
 def _listen(address: str, port: int) -> tuple[socket.socket, socket.socket]:
-    tries = 1 if port else _TRIES
-    while True:
-        tries -= 1
+    for _ in range(_TRIES if port == 0 else 1):
         try:
             return _bind(address, port)
-        except OSError:
+        except OSError as err:
             # The kernel chose a port that is free for UDP; somebody may have it for TCP.
-            if not tries:
-                raise
+            refused = err
+    raise refused
 
 
 def _bind(address: str, port: int) -> tuple[socket.socket, socket.socket]:
