@@ -212,13 +212,15 @@ class Resolver:
 
 
 def _listen(address: str, port: int) -> tuple[socket.socket, socket.socket]:
-    for _ in range(_TRIES if port == 0 else 1):
+    tries = 1 if port else _TRIES
+    while True:
+        tries -= 1
         try:
             return _bind(address, port)
-        except OSError as err:
+        except OSError:
             # The kernel chose a port that is free for UDP; somebody may have it for TCP.
-            refused = err
-    raise refused
+            if not tries:
+                raise
 
 
 def _bind(address: str, port: int) -> tuple[socket.socket, socket.socket]:
