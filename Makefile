@@ -52,7 +52,9 @@ docs: venv-dev ## Write docs/spec.md anew from the records that read specs
 
 .PHONY: bench
 bench: image ## Compare with a plain testcontainers loop, in the same run
-	@scripts/venv.sh bench; $(ENGINE); for script in benchmarks/*.py; do $(VENV)/bin/python "$$script"; done
+	@scripts/venv.sh bench; $(ENGINE); missed=; for script in benchmarks/*.py; do \
+		$(VENV)/bin/python "$$script" || missed="$$missed $$script"; done; \
+		[ -z "$$missed" ] || { echo "missed its goal:$$missed" >&2; exit 1; }
 
 .PHONY: venv
 venv: ## A virtual environment with the locked packages

@@ -11,7 +11,7 @@ outcome=passed
 commit=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 [ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit with local changes"
 rm -f "$BUILD"/test-full-*.xml
-for suite in unit engine e2e; do
+for suite in unit contract engine e2e; do
     scripts/pytest.sh "full-$suite" -m "full or not full" --timeout 1200 "tests/$suite" || outcome=failed
 done
 mkdir -p docs

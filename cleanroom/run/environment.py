@@ -28,6 +28,7 @@ from cleanroom.network.ports import Drop, Slot
 from cleanroom.plan.model import Plan
 from cleanroom.quantity import Duration
 from cleanroom.run.events import Event
+from cleanroom.run.output import read_output
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer, span
@@ -36,9 +37,7 @@ from cleanroom.spec.probe import port_asked
 from cleanroom.spec.service import Service
 from cleanroom.telemetry.ports import Payload
 from cleanroom.telemetry.variables import telemetry_variables
-from cleanroom.text import tail
 
-LOG_BYTES = 256 * 1024
 REMOVALS = 2
 """How often a teardown is tried: an engine that failed once may have been busy, one that fails twice is broken."""
 DRAIN_TIMEOUT = Duration(10 * 10**9)
@@ -49,14 +48,6 @@ class _Before(TypedDict):
 
     ended_early: str
     restarts: int
-
-
-class _Output(TypedDict):
-    """What is known of a service's output: fields of its record."""
-
-    log: str
-    log_truncated: bool
-    log_unread: bool
 
 
 _UNSEEN: Final[_Before] = {"ended_early": "", "restarts": 0}
@@ -242,7 +233,7 @@ class Environment:
                 troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=f"service {name}: {stopped.trouble}"))
             opened.end(stopped.end_ns)
             self._tell(name, "stopped", (stopped.end_ns - stopped.start_ns) / 10**9)
-            output = self._log(started.container)
+            output = read_output(self._ports.engine, started.container)
             records.append(
                 ServiceRecord(
                     name=name, image=started.image, address=started.address, container=started.container,
@@ -263,13 +254,6 @@ class Environment:
                 found[name] = {"ended_early": status, "restarts": state.restart_count}
         return found
 
-    def _log(self, container: str) -> _Output:
-        try:
-            raw = self._ports.engine.logs(container, LOG_BYTES + 1)
-        except EngineError as err:
-            return {"log": f"its log could not be read: {err.message}", "log_truncated": False, "log_unread": True}
-        return {"log": tail(raw, LOG_BYTES), "log_truncated": len(raw) > LOG_BYTES, "log_unread": False}
-
     def _unready(self) -> tuple[ServiceRecord, ...]:
         """Return what is known of services of an environment that never opened: their logs say why."""
         records = []
@@ -282,7 +266,7 @@ class Environment:
             except EngineError:
                 # It was never created: the trouble that kept it from that is told already.
                 continue
-            output = self._log(state.id)
+            output = read_output(self._ports.engine, state.id)
             records.append(
                 ServiceRecord(
                     name=name, image=place.image, address=place.address, container=state.id,

@@ -53,9 +53,13 @@ class Condition:
 
 def conditions(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...]:
     """Return the conditions that `expectation` states, in the order of the spec language."""
-    found = [*_lineage(scene, expectation)]
+    return (*_lineage(scene, expectation), *_carried(expectation), *_ended(expectation))
+
+
+def _carried(expectation: SpanExpectation) -> tuple[Condition, ...]:
+    """Return the conditions on what a span carries: attributes, resource, events."""
+    found: list[Condition] = []
     attributes, events = expectation.attributes, expectation.events
-    links, status, duration = expectation.links, expectation.status, expectation.duration
     if attributes is not None:
         found.append(
             Condition(
@@ -90,6 +94,13 @@ def conditions(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, .
                 breach=lambda s: event_breach(events, tuple(e.name for e in s.events)),
             )
         )
+    return tuple(found)
+
+
+def _ended(expectation: SpanExpectation) -> tuple[Condition, ...]:
+    """Return the conditions on a span's links, and on how it ended and when."""
+    found: list[Condition] = []
+    links, status, duration = expectation.links, expectation.status, expectation.duration
     if links is not None:
         found.append(
             Condition(

@@ -6,7 +6,8 @@ Name, service, kind and scope are asked of shapes (see index.py), all other sele
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
@@ -63,6 +64,10 @@ class _Miss:
     @property
     def rank(self) -> tuple[int, Shape, tuple[str, ...]]:
         return (len(self.lost_by), self.shape, self.lost_by)
+
+
+Missed: TypeAlias = Mapping[_Miss, int]
+"""Groups of spans that were not selected, each with its number."""
 
 
 def matches(pattern: Pattern, text: str) -> bool:
@@ -184,10 +189,9 @@ def narrowing(scene: Scene, expectation: Selecting, selection: Selection) -> str
     return f"of {plural(len(index.spans), whose)}, " + (", ".join(steps) or "all were kept")
 
 
-def near_misses(scene: Scene, expectation: Selecting, selection: Selection) -> tuple[str, ...]:
+def near_misses(expectation: Selecting, groups: Missed) -> tuple[str, ...]:
     """Return the (at most three) groups of spans that came nearest, each with the selectors that lost it."""
     text = expectation.name.text if expectation.name else ""
-    groups = _missed(scene, expectation, selection)
     # Likeness is costly, so it ranks only the candidates that fewest selectors lost.
     fewest = sorted(groups, key=lambda miss: miss.rank)[:MAX_COMPARED]
     likeness = {name: _likeness(text, name) for name in {miss.shape.name for miss in fewest}}
@@ -203,7 +207,7 @@ def _likeness(text: str, name: str) -> float:
     return SequenceMatcher(None, text, name[:MAX_COMPARED], autojunk=False).ratio()
 
 
-def _missed(scene: Scene, expectation: Selecting, selection: Selection) -> dict[_Miss, int]:
+def missed(scene: Scene, expectation: Selecting, selection: Selection) -> Missed:
     """Return how many spans each set of selectors lost of each shape: the nearest for certain, not the farthest.
 
     A shape that more of its own selectors lost cannot come nearer than one that fewer lost, so single spans are asked
@@ -231,20 +235,23 @@ def _missed(scene: Scene, expectation: Selecting, selection: Selection) -> dict[
                 if lost_by:
                     add(shape, lost_by, index.number((shape,)))
                 continue
-            for span in index.of((shape,)):
-                if id(span) not in kept:
-                    add(shape, (*lost_by, *(s.words for s in single if not s.keeps(span))), 1)
+            ways = Counter(
+                tuple(s.words for s in single if not s.keeps(span))
+                for span in index.of((shape,))
+                if id(span) not in kept
+            )
+            for way, spans in ways.items():
+                add(shape, (*lost_by, *way), spans)
     return found
 
 
-def cause(scene: Scene, expectation: Selecting, selection: Selection) -> str:
+def cause(scene: Scene, expectation: Selecting, selection: Selection, groups: Missed) -> str:
     """Return what to do where it is known why nothing was selected; otherwise nothing."""
     if selection.spans:
         return ""
     name = expectation.name
     of_name = f"name {name}"
-    missed = _missed(scene, expectation, selection)
-    alone = {miss.lost_by[0] for miss in missed if len(miss.lost_by) == 1} - {of_name}
+    alone = {miss.lost_by[0] for miss in groups if len(miss.lost_by) == 1} - {of_name}
     if len(alone) == 1:
         return f"`{min(alone)}` alone lost what all else selects: correct it, or take it out"
     return _other_name(scene, name) if name is not None and not alone else ""

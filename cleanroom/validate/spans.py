@@ -12,7 +12,7 @@ from cleanroom.validate.conditions import Condition, conditions
 from cleanroom.validate.evidence import pins_zero, remedy
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
-from cleanroom.validate.select import Selection, cause, narrowing, near_misses, select
+from cleanroom.validate.select import Selection, cause, missed, narrowing, near_misses, select
 
 
 def judge_spans(scene: Scene, expectations: Iterable[SpanExpectation]) -> tuple[Check, ...]:
@@ -51,15 +51,16 @@ def _count(scene: Scene, expectation: SpanExpectation, selection: Selection) -> 
     if holds:
         return _check(expectation, "spans.count", ())
     missing = not selection.of_runner and not scene.service_spans
+    groups = missed(scene, expectation, selection)
     finding = Finding(
         rule="spans.count",
         level=expectation.level,
         at=expectation.at,
         expected=wording.wanted("number of spans", comparator),
         found=f"{wording.plural(number, 'span')}: {narrowing(scene, expectation, selection)}",
-        near_misses=near_misses(scene, expectation, selection),
+        near_misses=near_misses(expectation, groups),
         span_ids=wording.ids(selection.spans),
-        remedy=remedy(missing=missing) or cause(scene, expectation, selection),
+        remedy=remedy(missing=missing) or cause(scene, expectation, selection, groups),
         telemetry_missing=missing,
     )
     return _check(expectation, "spans.count", (finding,))

@@ -12,7 +12,7 @@ from cleanroom.validate.conditions import status_remedy
 from cleanroom.validate.evidence import remedy
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
-from cleanroom.validate.select import cause, named, near_misses, select
+from cleanroom.validate.select import cause, missed, named, near_misses, select
 
 
 def judge_status(scene: Scene, expectations: Iterable[StatusExpectation]) -> tuple[Check, ...]:
@@ -35,6 +35,7 @@ def _findings(scene: Scene, wanted: StatusExpectation, rule: str) -> tuple[Findi
         missing = not of_runner and not scene.service_spans
         lookalike = SpanExpectation(name=wanted.name)
         selection = select(scene, lookalike)
+        groups = missed(scene, lookalike, selection)
         return (
             Finding(
                 rule=rule,
@@ -42,8 +43,8 @@ def _findings(scene: Scene, wanted: StatusExpectation, rule: str) -> tuple[Findi
                 at=wanted.at,
                 expected=expected,
                 found="no span to judge" if wanted.name is None else f'no span "{wanted.name}" to judge',
-                near_misses=near_misses(scene, lookalike, selection) if wanted.name else (),
-                remedy=remedy(missing=missing) or cause(scene, lookalike, selection),
+                near_misses=near_misses(lookalike, groups) if wanted.name else (),
+                remedy=remedy(missing=missing) or cause(scene, lookalike, selection, groups),
                 telemetry_missing=missing,
             ),
         )

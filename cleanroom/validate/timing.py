@@ -18,7 +18,7 @@ from cleanroom.validate import wording
 from cleanroom.validate.evidence import remedy
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
-from cleanroom.validate.select import Selection, cause, named, narrowing, near_misses, select
+from cleanroom.validate.select import Selection, cause, missed, named, narrowing, near_misses, select
 
 BACKWARDS = "its end is before its start, so when it ended is not known"
 BACKWARDS_REMEDY = "the clock that timed the span ran backwards: time spans by a monotonic clock, as SDKs do"
@@ -74,6 +74,7 @@ def absent(
     missing = not scene.service_spans and any(not pattern.of_runner for pattern in gone)
     lookalike = SpanExpectation(name=gone[0])
     selection = select(scene, lookalike)
+    groups = missed(scene, lookalike, selection)
     return (
         Finding(
             rule=rule,
@@ -81,8 +82,8 @@ def absent(
             at=wanted.at,
             expected=expected,
             found=", and ".join(f'no span "{pattern}"' for pattern in gone),
-            near_misses=near_misses(scene, lookalike, selection),
-            remedy=remedy(missing=missing) or cause(scene, lookalike, selection),
+            near_misses=near_misses(lookalike, groups),
+            remedy=remedy(missing=missing) or cause(scene, lookalike, selection, groups),
             telemetry_missing=missing,
         ),
     )
@@ -126,15 +127,16 @@ def selected(
     if number >= at_least:
         return selection
     missing = not selection.of_runner and not scene.service_spans
+    groups = missed(scene, meant, selection)
     finding = Finding(
         rule=rule,
         level=wanted.level,
         at=wanted.at,
         expected=expected if at_least == 1 else f"{expected}, of at least {at_least} spans",
         found=f"{wording.plural(number, 'span')}: {narrowing(scene, meant, selection)}",
-        near_misses=near_misses(scene, meant, selection),
+        near_misses=near_misses(meant, groups),
         span_ids=wording.ids(selection.spans),
-        remedy=remedy(missing=missing) or cause(scene, meant, selection),
+        remedy=remedy(missing=missing) or cause(scene, meant, selection, groups),
         telemetry_missing=missing,
     )
     return check(wanted, rule, words, finding)

@@ -9,7 +9,7 @@ from jinja2 import Undefined, nodes
 from jinja2.utils import pass_context
 
 from cleanroom.spec.templates.expression import ExpressionError, text_of, work
-from cleanroom.spec.templates.sandbox import INTERNAL, Trace, cost, internal
+from cleanroom.spec.templates.sandbox import INTERNAL, cost, internal
 from cleanroom.spec.templates.whole_file import Piece
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Traced(str):
         return self
 
 
-class Origins(Trace):
+class Origins:
     """Keeps the origin of every part of the output of one template."""
 
     def __init__(self, position: _Position) -> None:

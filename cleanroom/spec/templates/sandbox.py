@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2 import BaseLoader, StrictUndefined, TemplateAssertionError, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.environment import TemplateModule
@@ -100,20 +100,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return getattr(obj, "cleanroom_function", False) is True
 
 
-class Trace:
+class Trace(Protocol):
     """Where the text of a template comes from; `whole_file` gives the one that keeps it."""
 
     def join(self, parts: Any) -> str:  # noqa: ANN401
         """Return the parts as one text."""
-        raise NotImplementedError
 
     def written(self, node: nodes.TemplateData) -> nodes.Expr:
         """Return the expression that writes a piece of the template as it stands."""
-        raise NotImplementedError
 
     def evaluated(self, node: nodes.Expr) -> nodes.Expr:
         """Return the expression that writes the value of `node`."""
-        raise NotImplementedError
 
 
 class BuiltInLoader(BaseLoader):

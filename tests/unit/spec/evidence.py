@@ -13,7 +13,8 @@ _LIMITS = "engine/service:container_spec limits"
 _HTTP = "run/steps/http:run_http action"
 _EXEC = "run/steps/execute:run_exec action"
 _STEP_EXPECT = "run/step:_breaches expect"
-_CONDITIONS = "validate/conditions:conditions expectation"
+_CARRIED = "validate/conditions:_carried expectation"
+_ENDED = "validate/conditions:_ended expectation"
 _SELECTORS = "validate/select:shape_selectors expectation"
 _SCHEMA = "validate/schema"
 _DESCRIPTION = "plan/document:_checks_json own.description"
@@ -206,9 +207,8 @@ READERS = {
         **{name: f"{_SELECTORS}.{name}" for name in ("name", "service", "kind", "scope")},
         "where": "validate/select:selectors expectation.where",
         **{name: f"validate/select:select expectation.{name}" for name in ("during", "before", "after")},
-        **{name: f"{_CONDITIONS}.{name}" for name in ("attributes", "resource", "events", "links", "status")},
-        "schema": f"{_CONDITIONS}.schema",
-        "duration": f"{_CONDITIONS}.duration",
+        **{name: f"{_CARRIED}.{name}" for name in ("attributes", "schema", "resource", "events")},
+        **{name: f"{_ENDED}.{name}" for name in ("links", "status", "duration")},
         "count": "validate/spans:_count expectation.count",
         "parent": "validate/conditions:_lineage expectation.parent",
         "ancestor": "validate/conditions:_lineage expectation.ancestor",
@@ -242,7 +242,7 @@ READERS = {
     "expect.spans[].events": {
         name: f"validate/conditions:event_breach wanted.{name}" for name in ("all", "any", "none")
     },
-    "expect.spans[].links": {"count": f"{_CONDITIONS}.links"},
+    "expect.spans[].links": {"count": f"{_ENDED}.links"},
     "expect.graph": {
         **{
             key: f"validate/graph_pairs:rules_of graph.{key}"

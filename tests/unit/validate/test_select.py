@@ -9,6 +9,7 @@ from cleanroom.validate.conditions import ORPHAN_REMEDY, UNSET_REMEDY
 from cleanroom.validate.index import SpanIndex, matcher
 from cleanroom.validate.lineage import Above
 from cleanroom.validate.select import matches, names, near_misses, select
+from cleanroom.validate.select import missed as lost
 from cleanroom.validate.spans import judge_spans
 from tests.unit.validate.builders import eq, findings, own, scene, span, want
 
@@ -55,7 +56,7 @@ def test_looking_up_selects_what_asking_every_span_selects(rows, name, service, 
     selection = select(whole, wanted)
 
     assert selection.spans == asked
-    missed = near_misses(whole, wanted, selection)
+    missed = near_misses(wanted, lost(whole, wanted, selection))
     assert bool(missed) is (len(asked) < len(spans))
     assert all("lost by " in miss and not miss.endswith("lost by ") for miss in missed)
 
