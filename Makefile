@@ -28,7 +28,7 @@ test-unit: venv-dev ## Unit tests, without network
 
 .PHONY: test-engine
 test-engine: venv-dev image ## Tests against real engines
-	@$(ENGINE); scripts/pytest.sh engine --timeout 300 tests/engine
+	@$(ENGINE); scripts/twice.sh engine --timeout 300 tests/engine
 
 .PHONY: test-e2e
 test-e2e: venv-dev image ## The action itself, in workflows run on this machine

@@ -62,7 +62,10 @@ class Ran:
         return (self.stdout + b"\n--- stderr\n" + self.stderr).decode("utf-8", "replace")
 
     def suite(self, name: str) -> Json:
-        return next(suite for suite in self.report["suites"] if suite["name"] == name)
+        found = [suite for suite in self.report["suites"] if suite["name"] == name]
+        # Without what was said, a run that came to nothing leaves nobody the wiser.
+        assert found, f"the run has no suite {name!r}:\n{self.said}"
+        return found[0]
 
 
 @dataclass(slots=True, kw_only=True)
