@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from cleanroom.spec.expectation import Expectation
 from cleanroom.spec.pattern import Pattern
+from cleanroom.spec.source import Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +34,9 @@ class GraphExpectation(Expectation):
     connected: bool = False
     max_depth: int | None = None
     closed: bool = False
+    places: Mapping[str, Position] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    """Where each key is written: a block of many checks is no place to look for one of them."""
+
+    def place(self, key: str) -> Position:
+        """Return where a key is written; the block's own place for one that no file has."""
+        return self.places.get(key, self.at)

@@ -101,15 +101,16 @@ def _judge_shape(scene: Scene, graph: GraphExpectation, ancestry: Ancestry, call
 
 
 def _check(scene: Scene, graph: GraphExpectation, rule: str, expected: str, found: Breach | None) -> Check:
-    name = f"{_block(graph)} {rule.removeprefix('graph.')}"
+    key = rule.removeprefix("graph.")
+    name, at = f"{_block(graph)} {key}", graph.place(key)
     missing = not scene.service_spans
     if found is None and not missing:
-        return Check(rule=rule, name=name, at=graph.at)
+        return Check(rule=rule, name=name, at=at)
     told = Breach(found="no span of a service, and of nothing there is no evidence") if found is None else found
     finding = Finding(
         rule=rule,
         level=graph.level,
-        at=graph.at,
+        at=at,
         expected=expected + _aim(graph.description),
         found=told.found,
         near_misses=told.near_misses,
@@ -117,7 +118,7 @@ def _check(scene: Scene, graph: GraphExpectation, rule: str, expected: str, foun
         remedy=remedy(missing=missing) or told.remedy,
         telemetry_missing=missing,
     )
-    return Check(rule=rule, name=name, at=graph.at, findings=(finding,))
+    return Check(rule=rule, name=name, at=at, findings=(finding,))
 
 
 def _block(graph: GraphExpectation) -> str:

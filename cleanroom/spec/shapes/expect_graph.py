@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.graph import EdgeExpectation, GraphExpectation
@@ -71,7 +72,9 @@ _GRAPH = Record(
 
 
 def _graph(node: Node, place: Place) -> GraphExpectation:
-    return GraphExpectation(at=node.at, **checked(_GRAPH, node, place).values)
+    fields = checked(_GRAPH, node, place)
+    places = MappingProxyType({entry.key: entry.at for entry in fields.node.entries})
+    return GraphExpectation(at=node.at, places=places, **fields.values)
 
 
 graph: Shape[GraphExpectation] = Shape(_graph, "a mapping", _GRAPH, example="{edges: [[api.checkout, db.insert]]}")

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cleanroom.spec.shapes import expect_graph as shapes
 from cleanroom.spec.source import Position
 from cleanroom.trace.model import Trace
 from cleanroom.validate.graph import judge_graph
 from cleanroom.validate.scene import Scene
+from tests.unit.spec.shapes.reading import accepted
 from tests.unit.validate.builders import AT, TRACE, findings, record, rules, scene, sid, span
 from tests.unit.validate.graph_cases import (
     ALONE,
@@ -236,3 +238,14 @@ def test_a_probe_is_no_forbidden_parent_and_no_depth():
     )
     (found,) = findings(judge_graph(probed(probe), graph(edges=[("x", "GET *")])))
     assert found.near_misses[0].endswith("the parent is a probe of the runner, which makes no span")
+
+
+def test_a_finding_of_a_property_stands_where_its_key_is_written():
+    text = "{single_root: true,\n no_orphans: true,\n max_depth: 2}"
+    asked = accepted(shapes.graph, text)
+    checks = judged(asked, *SHOP, ORPHAN)
+
+    assert [(check.rule, check.at.line) for check in checks] == [
+        ("graph.single_root", 2), ("graph.no_orphans", 3), ("graph.max_depth", 4),
+    ]  # fmt: skip
+    assert [found.at.line for found in findings(checks)] == [3, 4]
