@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from cleanroom.canonical import Json
 from cleanroom.clock import Clock
+from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import Engine
 from cleanroom.network.ports import Slot
 from cleanroom.plan.model import FaultEvent
@@ -24,17 +25,6 @@ class Evidence:
     """Why it does not hold, for people; empty when it does."""
     lapsed: str = ""
     """Of a reversal: why the effect was not what was asked until it was taken away: then it is not proven."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """A running service as a fault sees it."""
-
-    service: str
-    id: str
-    address: str
-    ports: tuple[int, ...] = ()
-    """TCP ports that the service's readiness names; a place to measure from outside."""
 
 
 class Revive(Protocol):

@@ -12,9 +12,10 @@ from typing import Literal, TypeAlias, cast
 
 from cleanroom.canonical import Json
 from cleanroom.clock import Clock, Deadline
+from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, CleanroomError, NetworkError
-from cleanroom.faults.base import Container, Evidence, FaultContext, Recovery
+from cleanroom.faults.base import Evidence, FaultContext, Recovery
 from cleanroom.faults.victim import send_signal, visible_pid
 from cleanroom.network.bridge import forget_neighbour
 from cleanroom.plan.model import FaultEvent

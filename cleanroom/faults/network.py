@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from cleanroom.canonical import Json
+from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
-from cleanroom.faults.base import Container, Evidence, FaultContext, Recovery
+from cleanroom.faults.base import Evidence, FaultContext, Recovery
 from cleanroom.faults.link import Link
 from cleanroom.faults.traffic.draw import delay_at_least
 from cleanroom.faults.traffic.netem import NetemTraffic

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal, TypedDict
 
+from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import Inventory
 from cleanroom.engine.processes import processes_of
 from cleanroom.engine.ready import ReadyCheck, await_ready
@@ -23,7 +24,6 @@ from cleanroom.engine.service import (
     stop_services,
 )
 from cleanroom.errors import EngineError, ExitCode
-from cleanroom.faults.base import Container
 from cleanroom.network.ports import Drop, Slot
 from cleanroom.plan.model import Plan
 from cleanroom.quantity import Duration

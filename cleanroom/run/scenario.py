@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from cleanroom.clock import Deadline
+from cleanroom.drive.act import carry_out
+from cleanroom.drive.reach import Limits, Reach
+from cleanroom.drive.result import ActionResult
 from cleanroom.errors import CleanroomError, ExitCode
 from cleanroom.faults.base import FaultContext
 from cleanroom.plan.model import Plan
@@ -17,13 +20,10 @@ from cleanroom.run.journal import Journal
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import FaultRecord, Outcome, ScenarioRecord, StepRecord, Trouble
 from cleanroom.run.step import Timed, cut_timeout, record_of, service_of, skipped, timed, type_of
-from cleanroom.run.steps.execute import run_exec
-from cleanroom.run.steps.http import run_http
-from cleanroom.run.steps.result import ActionResult
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer
-from cleanroom.spec.query import ExecAction, HttpAction
+from cleanroom.spec.query import ExecAction, HttpAction, RedisAction, SqlAction
 from cleanroom.spec.scenario import Scenario
-from cleanroom.spec.step import HealAction, InjectAction, SleepAction, Step
+from cleanroom.spec.step import HealAction, InjectAction, RunAction, SleepAction, Step
 
 SETTLE_FIRST = 0.01
 SETTLE_MOST = 0.05
@@ -151,15 +151,10 @@ class Play:
         ended.end()
 
     def _act(self, step: Step, opened: OpenSpan) -> ActionResult:
-        environment = self._stage.environment
+        limits = Limits(timeout=step.timeout, grace=step.grace)
         match step.action:
-            case ExecAction() as action:
-                container = environment.containers[action.service].id
-                context = {"TRACEPARENT": opened.traceparent}
-                return run_exec(self._ports.engine, container, action, (step.timeout, step.grace), context)
-            case HttpAction() as action:
-                addresses = {name: container.address for name, container in environment.containers.items()}
-                return run_http(addresses, action, step.timeout, {"traceparent": opened.traceparent})
+            case ExecAction() | RunAction() | HttpAction() | SqlAction() | RedisAction() as action:
+                return carry_out(self._reach(), action, limits, opened.traceparent)
             case SleepAction() as action:
                 return self._sleep(action.duration, step.timeout)
             case InjectAction() as action:
@@ -169,6 +164,13 @@ class Play:
             case _:
                 # The suite is refused before anything starts; a step must never pass because nobody carries it out.
                 return ActionResult(error_type="engine", message=f"{type_of(step)} cannot be carried out yet")
+
+    def _reach(self) -> Reach:
+        # Asked for each step: a fault may have put another container in the place of one.
+        containers = self._stage.environment.containers
+        return Reach(
+            engine=self._ports.engine, containers=containers, clock=self._ports.clock, stop=self._ports.stop
+        )  # fmt: skip
 
     def _sleep(self, duration: Duration, limit: Duration) -> ActionResult:
         clock = self._ports.clock

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from cleanroom.canonical import Json
 from cleanroom.clock import Clock
+from cleanroom.drive.result import ActionResult
 from cleanroom.quantity import Duration
 from cleanroom.run.record import StepBreach, StepRecord
-from cleanroom.run.steps.result import ActionResult
 from cleanroom.spec.comparator import Comparator, describe, judge
 from cleanroom.spec.query import ExecAction, HttpAction
 from cleanroom.spec.step import ACTIONS, Step, StepExpect

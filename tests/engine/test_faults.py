@@ -14,10 +14,11 @@ from types import MappingProxyType
 import pytest
 
 from cleanroom.clock import SystemClock
+from cleanroom.drive.reach import Container
 from cleanroom.engine.client import DockerEngine
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError
-from cleanroom.faults.base import Container, FaultContext
+from cleanroom.faults.base import FaultContext
 from cleanroom.faults.container import open_kill
 from cleanroom.faults.ladder import open_fault
 from cleanroom.faults.network import Latency

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 
+from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerState
-from cleanroom.faults.base import Container, FaultContext
+from cleanroom.faults.base import FaultContext
 from cleanroom.network.ports import Slot
 from cleanroom.plan.model import FaultEvent
 from cleanroom.quantity import Duration

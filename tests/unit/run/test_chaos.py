@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from cleanroom.drive.reach import Container
 from cleanroom.errors import CapabilityError, EngineError
-from cleanroom.faults.base import Container, FaultContext, Recovery
+from cleanroom.faults.base import FaultContext, Recovery
 from cleanroom.plan.timeline import draw
 from cleanroom.quantity import Duration
 from cleanroom.run.chaos import Chaos, ChaosPorts

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleanroom.drive.result import ActionResult
 from cleanroom.quantity import Duration
 from cleanroom.run.step import MAX_TEXT, Timed, at_path, cut_timeout, record_of, service_of, skipped, type_of
-from cleanroom.run.steps.result import ActionResult
 from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.query import ExecAction, HttpAction
 from cleanroom.spec.step import HealAction, InjectAction, SleepAction, Step, StepExpect

@@ -10,8 +10,8 @@ from __future__ import annotations
 _ACTION = "run/scenario:Play._act step.action"
 _SERVICE = "engine/service:container_spec"
 _LIMITS = "engine/service:container_spec limits"
-_HTTP = "run/steps/http:run_http action"
-_EXEC = "run/steps/execute:run_exec action"
+_HTTP = "drive/http:run_http action"
+_EXEC = "drive/execute:run_exec action"
 _STEP_EXPECT = "run/step:_breaches expect"
 _CARRIED = "validate/conditions:_carried expectation"
 _ENDED = "validate/conditions:_ended expectation"
@@ -148,13 +148,12 @@ READERS = {
         "continue_on_failure": "run/scenario:Play.run step.continue_on_failure",
     },
     "scenarios[].steps[].exec": {
-        "service": "run/scenario:Play._act action.service",
-        **{name: f"{_EXEC}.{name}" for name in ("command", "user", "env", "stdin", "working_dir")},
+        **{name: f"{_EXEC}.{name}" for name in ("service", "command", "user", "env", "stdin", "working_dir")},
     },
     "scenarios[].steps[].http": {
         **{name: f"{_HTTP}.{name}" for name in ("service", "port", "path", "method", "headers", "query", "json")},
-        "body": "run/steps/http:_data action.body",
-        "form": "run/steps/http:_data action.form",
+        "body": "drive/http:_data action.body",
+        "form": "drive/http:_data action.form",
         "follow": f"{_HTTP}.follow",
     },
     "scenarios[].steps[].expect": {

@@ -13,10 +13,12 @@ import pytest
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
+from cleanroom.drive.http import MAX_BODY, error_type, run_http
+from cleanroom.drive.reach import Limits
+from cleanroom.drive.result import ActionResult
 from cleanroom.quantity import Duration
-from cleanroom.run.steps.http import MAX_BODY, error_type, run_http
-from cleanroom.run.steps.result import ActionResult
 from cleanroom.spec.query import HttpAction
+from tests.unit.drive.scenes import reach_of
 
 LOOPBACK = "127.0.0.1"
 LONG = Duration(20 * 10**9)
@@ -127,7 +129,8 @@ def service() -> Iterator[Any]:
 def ask(service) -> Callable[..., ActionResult]:
     def call(path: str, timeout: Duration = LONG, **kw: Any) -> ActionResult:
         action = HttpAction(service="api", port=service.server_address[1], path=path, **kw)
-        return run_http({"api": LOOPBACK, "web": LOOPBACK}, action, timeout, {"traceparent": "00-aa-bb-01"})
+        reach = reach_of({"api": ("a", LOOPBACK), "web": ("w", LOOPBACK)})
+        return run_http(reach, action, Limits(timeout=timeout), "00-aa-bb-01")
 
     return call
 
@@ -212,7 +215,7 @@ def test_a_refused_connection():
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         action = HttpAction(service="api", port=taken.getsockname()[1])
-        result = run_http({"api": LOOPBACK}, action, LONG, {})
+        result = run_http(reach_of({"api": ("a", LOOPBACK)}), action, Limits(timeout=LONG), "")
     assert (result.error_type, result.status) == ("connection_refused", None)
 
 

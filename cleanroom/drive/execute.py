@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from cleanroom.drive.reach import Limits, Reach
+from cleanroom.drive.result import ActionResult
 from cleanroom.engine.ports import ContainerState, Engine, ExecResult, ExecSpec
 from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
-from cleanroom.run.steps.result import ActionResult
 from cleanroom.spec.query import ExecAction
 from cleanroom.text import clean
 
@@ -19,19 +18,17 @@ _REFUSED = b"OCI runtime exec failed"
 _MISSING = (b"executable file not found", b"no such file or directory")
 
 
-def run_exec(
-    engine: Engine, container: str, action: ExecAction, limits: tuple[Duration, Duration], context: Mapping[str, str]
-) -> ActionResult:
-    """Run the command with `limits` (timeout, grace) and `context` in its environment; its failure is a result."""
-    timeout, grace = limits
+def run_exec(reach: Reach, action: ExecAction, limits: Limits, context: str) -> ActionResult:
+    """Run the command within `limits`, with `context` as its `TRACEPARENT`; its failure is a result."""
+    engine, container = reach.engine, reach.containers[action.service].id
     spec = ExecSpec(
         command=action.command,
         user=action.user,
-        environment={**context, **action.env},
+        environment={"TRACEPARENT": context, **action.env},
         working_dir=action.working_dir,
         stdin=action.stdin.encode() if action.stdin is not None else None,
-        timeout=timeout,
-        grace=grace,
+        timeout=limits.timeout,
+        grace=limits.grace,
     )
     try:
         result = engine.execute(container, spec)
@@ -55,11 +52,13 @@ def _of_result(engine: Engine, container: str, result: ExecResult) -> ActionResu
         kind, message = "permission_denied", "the command could not be executed"
     elif result.exit_code != 0:
         kind, message = "exit_code", f"the command exited with {result.exit_code}"
+    stdout = clean(result.stdout.decode("utf-8", "replace"))
     return ActionResult(
         error_type=kind,
         message=message,
         exit_code=result.exit_code,
-        stdout=clean(result.stdout.decode("utf-8", "replace")),
+        stdout=stdout,
+        value=stdout.rstrip("\r\n"),
         stderr=clean(result.stderr.decode("utf-8", "replace")),
         truncated=_cut(result),
         killed=result.killed,

@@ -5,33 +5,32 @@ from __future__ import annotations
 import errno
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import requests
 from urllib3.exceptions import ProtocolError
 
 from cleanroom.canonical import Json
-from cleanroom.quantity import Duration
-from cleanroom.run.steps.inside import OutsideError, session_inside
-from cleanroom.run.steps.result import ActionResult
+from cleanroom.drive.inside import OutsideError, session_inside
+from cleanroom.drive.reach import Limits, Reach
+from cleanroom.drive.result import ActionResult
 from cleanroom.spec.query import HttpAction
 from cleanroom.text import clean
 
 MAX_BODY = 1 << 20
 
 
-def run_http(
-    addresses: Mapping[str, str], action: HttpAction, timeout: Duration, context: Mapping[str, str]
-) -> ActionResult:
-    """Make the request; an answer is a result, whatever its status; never raises.
+def run_http(reach: Reach, action: HttpAction, limits: Limits, context: str) -> ActionResult:
+    """Make the request with `context` as its `traceparent`; an answer is a result, whatever its status; never raises.
 
-    `addresses` (service → address) is everybody whom the request, or a redirect that it follows, can reach.
+    Nobody but the services of `reach` gets it, nor is a redirect followed to anybody else.
     """
+    timeout = limits.timeout
     started = time.monotonic_ns()
     deadline = time.monotonic() + timeout.seconds
-    headers = {"User-Agent": "cleanroom", **context, **action.headers}
+    headers = {"User-Agent": "cleanroom", "traceparent": context, **action.headers}
     try:
-        with session_inside(addresses, deadline) as session:
+        with session_inside(reach.addresses, deadline) as session:
             response = session.request(
                 action.method,
                 # Named as a client inside the environment would, in the Host header too: spans then carry no address.
@@ -59,6 +58,7 @@ def run_http(
         body=clean(text),
         json=parsed,
         has_json=has_json,
+        value=parsed if has_json else clean(text),
         truncated=("body",) if truncated else (),
         duration_ns=time.monotonic_ns() - started,
     )

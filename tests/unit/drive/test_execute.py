@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import pytest
 
+from cleanroom.drive.execute import run_exec
+from cleanroom.drive.reach import Limits
 from cleanroom.engine.ports import ContainerSpec
 from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
-from cleanroom.run.steps.execute import run_exec
 from cleanroom.spec.query import ExecAction
 from tests.fakes import FakeContainer, FakeEngine, result
+from tests.unit.drive.scenes import reach_of
 
-LIMITS = (Duration(7 * 10**9), Duration(10**9))
+LIMITS = Limits(timeout=Duration(7 * 10**9), grace=Duration(10**9))
 
 
 def world(status: str = "running", **kw) -> FakeEngine:
@@ -20,7 +22,8 @@ def world(status: str = "running", **kw) -> FakeEngine:
 
 
 def run(engine, **action):
-    return run_exec(engine, "c", ExecAction(service="db", command=("psql",), **action), LIMITS, {"TRACEPARENT": "tp"})
+    reach = reach_of({"db": ("c", "")}, engine)
+    return run_exec(reach, ExecAction(service="db", command=("psql",), **action), LIMITS, "tp")
 
 
 def ending(*args, **kw):
@@ -37,7 +40,7 @@ def test_what_the_step_says_is_what_the_engine_is_asked():
     (spec,) = asked
     assert (spec.command, spec.user, spec.working_dir, spec.stdin) == (("psql",), "postgres", "/tmp", "grüße".encode())
     assert spec.environment == {"A": "1", "TRACEPARENT": "tp"}
-    assert (spec.timeout, spec.grace) == LIMITS
+    assert (spec.timeout, spec.grace) == (LIMITS.timeout, LIMITS.grace)
     assert (got.exit_code, got.stdout, got.stderr, got.error_type, got.duration_ns) == (0, "1\n", "note\n", "", 5)
 
 

@@ -24,8 +24,15 @@ class ActionResult:
     body: str | None = None
     json: Json = None
     has_json: bool = False
+    rows: tuple[Mapping[str, Json], ...] | None = None
+    """What SQL answered, column → value; None: not asked."""
+    value: Json = None
+    """The answer as a probe's `tolerance`, a capture's JSON path and an invariant see it: what was printed, without
+    the line feeds at its end; the body, parsed where it is JSON; the one value of the one row; the last reply."""
+    noted: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
+    """More facts by name, for the report: nothing is judged by them."""
     truncated: tuple[str, ...] = ()
-    """Which of `stdout`, `stderr` and `body` are only the beginning of what there was."""
+    """Which of `stdout`, `stderr`, `body` and `rows` are only the beginning of what there was."""
     killed: bool = False
     """SIGKILL was needed after the grace."""
     duration_ns: int = 0

@@ -1,0 +1,57 @@
+"""What a client of the system under test can reach: the services of one environment, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cleanroom.clock import Clock
+from cleanroom.engine.ports import Engine
+from cleanroom.quantity import Duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A running service as faults and clients see it."""
+
+    service: str
+    id: str
+    address: str
+    ports: tuple[int, ...] = ()
+    """TCP ports that the service's readiness names; a place to measure from outside."""
+
+
+class Stopping(Protocol):
+    """The request to stop a run, as a client sees it: whoever waits, waits on this."""
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run has been asked to stop."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait up to `seconds`; return whether the run has been asked to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long one action may take, and how long its processes have between SIGTERM and SIGKILL."""
+
+    timeout: Duration
+    grace: Duration = Duration(2 * 10**9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """One environment as its clients see it."""
+
+    engine: Engine
+    containers: Mapping[str, Container]
+    """Every service of the environment by name."""
+    clock: Clock
+    stop: Stopping
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of every service by name."""
+        return {name: container.address for name, container in self.containers.items()}

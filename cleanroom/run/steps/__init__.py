@@ -1,1 +1,0 @@
-"""One module per action of a step."""
