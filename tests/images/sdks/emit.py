@@ -19,7 +19,9 @@ ELSEWHERE = SpanContext(trace_id=7, span_id=9, is_remote=True, trace_flags=Trace
 def work() -> str:
     requests.get("http://127.0.0.1:8080/leaf", timeout=10)
     attributes = {"text": "ä", "flag": True, "big": 2**53 - 1, "share": 0.5, "texts": ["a", "b"], "numbers": [1, 2]}
-    with tracer.start_as_current_span("by hand", attributes=attributes, links=[Link(ELSEWHERE, {"why": "test"})]) as span:
+    with tracer.start_as_current_span(
+        "by hand", attributes=attributes, links=[Link(ELSEWHERE, {"why": "test"})]
+    ) as span:
         span.add_event("noted", {"n": 1})
         span.set_status(Status(StatusCode.ERROR, "no"))
     return "done\n"
