@@ -27,8 +27,10 @@ _LINGER_S: Final = 0.5
 # Until SIGKILL has taken effect; a frozen (paused) container keeps it pending, so the wait is bounded.
 _DEATH_S: Final = 5.0
 _CHECK_S: Final = 1.0
-# How long the engine may take from accepting a command to its first process.
-_BIRTH_S: Final = 5.0
+# How long the engine may take from accepting a command to its first process, on a machine that is busy.
+_BIRTH_S: Final = 60.0
+# How long a process that the engine has named may stay invisible here.
+_SIGHT_S: Final = 5.0
 
 
 def run_exec(wire: Wire, container: str, spec: ExecSpec) -> ExecResult:
@@ -160,20 +162,23 @@ class _Session:
 
     def _find_leader(self) -> processes.Process | None:
         """Return the command's first process, None when the command has ended."""
-        born = time.monotonic() + _BIRTH_S
+        began, named = time.monotonic(), 0.0
         while not self._finished():
             pid, container = int(self._state.get("Pid") or 0), str(self._state.get("ContainerID", ""))
             leader = processes.find(pid, container)
             if leader is not None:
                 return leader
-            if time.monotonic() >= born:
+            now = time.monotonic()
+            named = named or (now if pid else 0.0)
+            if (named and now >= named + _SIGHT_S) or now >= began + _BIRTH_S:
+                what = f"process {pid} is not visible here" if pid else "process was not started in time"
                 raise EngineError(
                     f"a command in container {container[:12]} ran into its timeout and cannot be ended: "
-                    f"the engine's process {pid} is not visible here",
+                    f"the engine's {what}",
                     remedy="run in the engine mode `cell` or `own`, or as root on the machine of the engine",
                 )
             # A timeout can strike before the engine has got as far as starting the process.
-            time.sleep(_POLL_S)
+            self._relay(_POLL_S)
         return None
 
     def _relay(self, timeout: float) -> bool:
@@ -229,8 +234,10 @@ class _Session:
             if "no such exec" in err.message.lower():
                 return True
             raise
-        if self._state.get("Running"):
-            return False
         code = self._state.get("ExitCode")
+        # An engine accepts a command before it starts it: until then it does not run and has no exit code, which is
+        # no end. Where it gives up before the start, it closes the stream and never says a code.
+        if self._state.get("Running") or (code is None and not self._ended):
+            return False
         self.exit_code = None if code is None else int(code)
         return True

@@ -99,7 +99,7 @@ def test_input_is_sent_and_then_ends() -> None:
 
 
 def test_a_process_that_is_not_visible_here_cannot_be_ended_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cleanroom.engine.execute._BIRTH_S", 0.05)
+    monkeypatch.setattr("cleanroom.engine.execute._SIGHT_S", 0.05)
     wire = Wire(b"", [{"Running": True, "Pid": 1, "ContainerID": "0123" * 16}], ends=False)
     with pytest.raises(EngineError, match="cannot be ended: the engine's process 1 is not visible here") as caught:
         run(wire, timeout=Duration(10**6))
@@ -109,3 +109,17 @@ def test_a_process_that_is_not_visible_here_cannot_be_ended_and_says_so(monkeypa
 def test_a_command_that_ends_with_its_timeout_is_not_killed() -> None:
     found = run(Wire(b"", [OVER], ends=False), timeout=Duration(10**6))
     assert (found.timed_out, found.killed, found.exit_code) == (True, False, 5)
+
+
+ACCEPTED = {"Running": False, "ExitCode": None, "Pid": 0, "ContainerID": ""}
+
+
+def test_a_command_that_the_engine_has_only_accepted_has_not_ended() -> None:
+    found = run(Wire(b"", [ACCEPTED, ACCEPTED, ACCEPTED, OVER], ends=False), timeout=Duration(10**6))
+    assert (found.timed_out, found.exit_code) == (True, 5)
+
+
+def test_a_command_that_is_never_started_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cleanroom.engine.execute._BIRTH_S", 0.05)
+    with pytest.raises(EngineError, match="cannot be ended: the engine's process was not started in time"):
+        run(Wire(b"", [ACCEPTED], ends=False), timeout=Duration(10**6))
