@@ -37,7 +37,7 @@ def classes(document: Mapping[str, Any]) -> frozenset[str]:
     """Return what is wrong with a judged run, in the words of `fail-on`; all of them when its checks do not tell."""
     found: set[str] = set()
     for check in every_check(document):
-        broken = any(finding["level"] == "error" for finding in check["findings"])
+        broken = not check["accepted"] and any(finding["level"] == "error" for finding in check["findings"])
         if broken:
             found.add("nondeterminism" if check["rule"].startswith("determinism.") else "failure")
         elif check["inconclusive"] and not check["allowed"]:

@@ -43,7 +43,7 @@ class Annotation:
 def annotate(document: Mapping[str, Any]) -> tuple[Annotation, ...]:
     """Return the annotations of a `report.json`, verdict first, then the gravest; never more than a runner keeps."""
     errors = [*_problems(document), *_troubles(document), *_findings(document, "error"), *_unjudged(document)]
-    warnings = [*_findings(document, "warning"), *_allowed(document)]
+    warnings = [*_findings(document, "warning"), *_accepted(document), *_allowed(document)]
     kept = _distinct(errors)[: MOST_ERRORS - 1]
     verdict = _verdict(document, len(_distinct(errors)) - len(kept))
     return (*verdict, *kept, *_distinct(warnings)[:MOST_WARNINGS])
@@ -98,7 +98,7 @@ def _findings(document: Mapping[str, Any], level: Literal["error", "warning"]) -
 
 def _every_finding(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for check in every_check(document):
-        yield from check["findings"]
+        yield from () if check["accepted"] else check["findings"]
 
 
 def every_check(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -118,6 +118,14 @@ def _unjudged(document: Mapping[str, Any]) -> Iterator[Annotation]:
         if check["inconclusive"] and not check["allowed"] and check["verdict"] == "inconclusive":
             message = f"{check['name']}: not judged: {check['inconclusive']}"
             yield _at(check, "error", "cleanroom: inconclusive", message)
+
+
+def _accepted(document: Mapping[str, Any]) -> Iterator[Annotation]:
+    for check in every_check(document):
+        if check["accepted"]:
+            told = "; ".join(finding["found"] for finding in check["findings"])
+            message = f"{check['name']}: {told} (known: {check['accepted']})"
+            yield _at(check, "warning", "cleanroom: known failure", message)
 
 
 def _allowed(document: Mapping[str, Any]) -> Iterator[Annotation]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from cleanroom.report.beside import divergence_lines
 from cleanroom.report.egress import attempts
 from cleanroom.report.model import Pair, RunReport
-from cleanroom.report.phrases import brief, fault_line, place_line, position
+from cleanroom.report.phrases import brief, counted, fault_line, place_line, position
 from cleanroom.run.events import Event
 from cleanroom.text import clean, one_line, relay
 from cleanroom.validate.model import Check
@@ -147,7 +147,8 @@ def _case(checks: list[Check], scenario: str) -> list[str]:
         for finding in check.findings:
             level = "" if finding.level == "error" else f" {finding.level}:"
             at = position(finding.at) or "-"
-            text = one_line(f"{at} {finding.rule}{level} {brief(finding)}", 1000)
+            known = f" (known: {check.accepted})" if check.accepted else ""
+            text = one_line(f"{at} {finding.rule}{level} {brief(finding)}{known}", 1000)
             found[text] = found.get(text, 0) + 1
             remedies[text] = finding.remedy
         if check.inconclusive:
@@ -164,7 +165,7 @@ def _case(checks: list[Check], scenario: str) -> list[str]:
 
 def _ending(report: RunReport, directory: str) -> list[str]:
     verdict = report.verdict
-    counts = ", ".join(f"{verdict.counts.get(name, 0)} {name}" for name in ("passed", "failed", "inconclusive"))
+    counts = counted(verdict.counts)
     seconds = max(0, report.ended_ns - report.started_ns) / _SECOND
     phases = ", ".join(f"{one_line(name)} {value:.1f} s" for name, value in report.session.timings.items())
     rows = [

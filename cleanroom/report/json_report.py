@@ -10,7 +10,7 @@ from cleanroom.canonical import Json
 from cleanroom.network.ports import Proof
 from cleanroom.report.egress import Attempt, attempts
 from cleanroom.report.json_suite import cleanup_json, position_json, suite_json
-from cleanroom.report.model import RunReport
+from cleanroom.report.model import COUNTS, RunReport
 from cleanroom.spec.source import Problem
 from cleanroom.text import clean
 
@@ -28,7 +28,7 @@ def report_json(report: RunReport) -> dict[str, Json]:
         "exit_code": int(verdict.exit_code),
         "empty": report.empty,
         "interrupted": session.interrupted,
-        "counts": {name: verdict.counts.get(name, 0) for name in ("passed", "failed", "inconclusive")},
+        "counts": {name: verdict.counts.get(name, 0) for name in COUNTS},
         "seed": None if report.seed is None else str(report.seed),
         "schedule_digest": report.schedule_digest,
         "digest": verdict.digest,

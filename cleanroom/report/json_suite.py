@@ -46,6 +46,7 @@ def check_json(check: Check) -> dict[str, Json]:
         "verdict": check_word(check),
         "inconclusive": check.inconclusive,
         "allowed": check.allowed,
+        "accepted": check.accepted,
         "note": check.note,
         "findings": [finding_json(finding) for finding in check.findings],
         **position_json(check.at),

@@ -22,7 +22,7 @@ from cleanroom.report.model import Case, Pair, RunReport
 from cleanroom.report.phrases import brief, describe_finding, fault_line, place_line
 from cleanroom.spec.source import NOWHERE, Position
 from cleanroom.text import clean, one_line, truncate
-from cleanroom.validate.verdict import is_broken
+from cleanroom.validate.verdict import is_broken, is_known
 
 Result: TypeAlias = Literal["passed", "failure", "error", "skipped"]
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
@@ -159,12 +159,13 @@ def _case(pair: Pair, case: Case) -> JUnitCase:
     broken = [(index, c) for index, c in case.judged if is_broken(c)]
     unjudged = [(index, c) for index, c in case.judged if c.inconclusive]
     still_open = [(index, c) for index, c in unjudged if not c.allowed]
+    known = [(index, c) for index, c in case.judged if is_known(c)]
     lines = [
         f"iteration {index + 1}: {describe_finding(finding)}" for index, c in case.judged for finding in c.findings
     ] + [f"iteration {index + 1}: not judged: {c.inconclusive}" for index, c in unjudged]
     if check.rule.startswith("determinism."):
         lines = [line.removeprefix("iteration 1: ") for line in lines]
-    result: Result = "failure" if broken else "error" if still_open else "skipped" if unjudged else "passed"
+    result: Result = "failure" if broken else "error" if still_open else "skipped" if unjudged or known else "passed"
     message = ""
     if broken:
         first = next(f for f in broken[0][1].findings if f.level == "error")
@@ -173,6 +174,8 @@ def _case(pair: Pair, case: Case) -> JUnitCase:
         reason = (still_open or unjudged)[0][1]
         message = reason.inconclusive + (f" (allowed: {reason.allowed})" if not still_open else "")
         message += _share(len(unjudged), len(case.judged))
+    elif known:
+        message = f"known failure: {known[0][1].accepted}{_share(len(known), len(case.judged))}"
     where = f"{check.at}\n" if check.at != NOWHERE else ""
     notes = [f"iteration {index + 1}: {c.note}" for index, c in case.judged if c.note]
     return JUnitCase(
@@ -180,7 +183,7 @@ def _case(pair: Pair, case: Case) -> JUnitCase:
         classname=f"{pair.name}.{case.scenario}" if case.scenario else pair.name,
         at=check.at,
         result=result,
-        kind="inconclusive" if result == "error" else check.rule,
+        kind="inconclusive" if result == "error" else "known_failure" if known and result == "skipped" else check.rule,
         message=message,
         body=where + "\n".join(lines) if result != "passed" else "",
         note="\n".join([*lines, *notes]) if result == "passed" else "\n".join(notes),

@@ -13,6 +13,9 @@ from cleanroom.spec.source import Problem
 from cleanroom.validate.judge import iteration_troubles, session_troubles
 from cleanroom.validate.model import Check, RunVerdict, SuiteVerdict
 
+COUNTS = ("passed", "failed", "known", "inconclusive")
+"""The figures of a run's checks, in the order of the reports."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:

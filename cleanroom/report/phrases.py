@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from cleanroom.canonical import Json
-from cleanroom.report.model import Place
+from cleanroom.report.model import COUNTS, Place
 from cleanroom.run.record import FaultRecord, RecoveryRecord
 from cleanroom.spec.source import NOWHERE, Position
 from cleanroom.validate.model import Finding
@@ -18,6 +18,11 @@ _SECOND = 10**9
 def position(at: Position) -> str:
     """Return `file:line:column`, or the empty string where there is no position."""
     return "" if at == NOWHERE else str(at)
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return the figures of a run's checks; known failures only where there are some."""
+    return ", ".join(f"{counts.get(name, 0)} {name}" for name in COUNTS if name != "known" or counts.get(name, 0))
 
 
 def brief(finding: Finding) -> str:

@@ -12,14 +12,14 @@ from cleanroom.report.beside import divergence_heads, divergence_rows
 from cleanroom.report.egress import attempts
 from cleanroom.report.model import Case, Pair, Place, RunReport
 from cleanroom.report.page import Page
-from cleanroom.report.phrases import facts, fault_state, position, recovery, window
+from cleanroom.report.phrases import counted, facts, fault_state, position, recovery, window
 from cleanroom.text import clean, code_block, code_span, markdown, one_line, truncate
 from cleanroom.trace.divergence import Divergence
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.verdict import check_word, is_broken
 
 BUDGET = 900 * 1024
-_WORST_FIRST = ("error", "fail", "inconclusive", "pass")
+_WORST_FIRST = ("error", "fail", "inconclusive", "known", "pass")
 _CELL = 300
 _MOST_CASES = 100
 _SECOND = 10**9
@@ -44,7 +44,7 @@ def render_summary(report: RunReport, budget: int = BUDGET) -> str:
 
 def _head(page: Page, report: RunReport) -> None:
     verdict, session = report.verdict, report.session
-    counts = ", ".join(f"{verdict.counts.get(name, 0)} {name}" for name in ("passed", "failed", "inconclusive"))
+    counts = counted(verdict.counts)
     page.add(f"## cleanroom: {verdict.verdict}\n\nExit code {int(verdict.exit_code)}; checks: {counts}.\n")
     if report.empty:
         page.add("**Nothing was run: no spec matched.**\n")
@@ -94,7 +94,7 @@ def _trouble(place: Place) -> str:
 
 def _broken(page: Page, pairs: Iterable[Pair]) -> None:
     cases = [(pair, case) for pair in pairs for case in pair.cases if any(_notable(c) for _, c in case.judged)]
-    cases.sort(key=lambda item: 0 if any(is_broken(c) for _, c in item[1].judged) else 1)
+    cases.sort(key=lambda item: min(_WORST_FIRST.index(check_word(c)) for _, c in item[1].judged))
     if not cases:
         return
     page.heading("Findings")
@@ -118,7 +118,8 @@ def _block(pair: Pair, case: Case) -> str:
     found: dict[str, list[int]] = {}
     for index, check in case.judged:
         for finding in check.findings:
-            found.setdefault(_finding(finding), []).append(index + 1)
+            known = f" (known: {markdown(check.accepted)})" if check.accepted else ""
+            found.setdefault(_finding(finding) + known, []).append(index + 1)
         if check.inconclusive:
             allowed = f" (allowed: {check.allowed})" if check.allowed else ""
             found.setdefault(f"not judged: {markdown(check.inconclusive + allowed)}", []).append(index + 1)

@@ -51,6 +51,11 @@ class StepRecord:
     end_ns: int = 0
     at: Position = NOWHERE
 
+    @property
+    def failed_as_said(self) -> bool:
+        """Whether it met an error (no trouble of the engine's), and nothing that its `expect` says was broken."""
+        return self.outcome != "skipped" and self.error_type not in ("", "engine") and not self.breaches
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryRecord:

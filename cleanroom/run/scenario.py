@@ -229,6 +229,10 @@ class Play:
 
 def outcome_of(steps: tuple[StepRecord, ...], faults: tuple[FaultRecord, ...], scenario: Scenario) -> Outcome:
     """Return the scenario's outcome by its steps and faults (spec.md section 4)."""
+    if scenario.expect_failure is not None:
+        if not _failed_as_said(steps):
+            return "failed"
+        steps = ()
     if any(s.outcome != "passed" and not s.optional for s in steps):
         return "failed"
     allowed = {f.id for f in scenario.chaos if f.allow_inconclusive or not f.verify}
@@ -238,6 +242,12 @@ def outcome_of(steps: tuple[StepRecord, ...], faults: tuple[FaultRecord, ...], s
     if any(not f.verified and f.id not in allowed for f in drawn) and not scenario.allow_inconclusive:
         return "inconclusive"
     return "degraded" if any(s.outcome != "passed" for s in steps) else "passed"
+
+
+def _failed_as_said(steps: tuple[StepRecord, ...]) -> bool:
+    """Whether a step failed as `expect_failure` wants, and none in another way."""
+    broken = any(s.outcome == "failed" and not s.optional and not s.failed_as_said for s in steps)
+    return any(s.failed_as_said for s in steps) and not broken
 
 
 def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRecord) -> ScenarioRecord:

@@ -12,8 +12,8 @@ from cleanroom.validate.judge import JudgedIteration, conclude_suite, judge_iter
 from cleanroom.validate.model import SuiteVerdict
 from cleanroom.validate.verdict import all_checks, check_word
 
-_RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
-_BAD = frozenset({"failed", "error", "inconclusive", "skipped"})
+_RANK = {"pass": 0, "known": 1, "inconclusive": 2, "fail": 3, "error": 4}
+_BAD = frozenset({"failed", "error", "inconclusive", "skipped", "known"})
 NONE = "(none)"
 
 

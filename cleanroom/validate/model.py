@@ -12,6 +12,8 @@ from cleanroom.spec.source import NOWHERE, Position
 from cleanroom.trace.divergence import Divergence
 
 VerdictWord: TypeAlias = Literal["pass", "fail", "inconclusive", "error"]
+CheckWord: TypeAlias = Literal["pass", "fail", "known", "inconclusive"]
+"""What became of one check; known: broken by a defect that the spec accepts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class Check:
     """Why it could not be judged; empty when it was."""
     allowed: str = ""
     """The spec's `allow_inconclusive` reason: an inconclusive check that carries one is reported and does not count."""
+    accepted: str = ""
+    """The reason of the spec's `known_failure`: a broken check that carries one is reported and does not count."""
     note: str = ""
     """What a reader should know of a check that is not broken, e.g. that an optional step failed."""
 
@@ -108,4 +112,4 @@ class RunVerdict:
     suites: tuple[SuiteVerdict, ...] = ()
     digest: str = ""
     counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """passed, failed, inconclusive: numbers of checks over all suites, each counted once over all iterations."""
+    """passed, failed, known, inconclusive: numbers of checks over all suites, each once over all iterations."""

@@ -64,6 +64,8 @@ RULES: Mapping[str, str] = MappingProxyType(
         "logs.count": "the number of log records and lines of output of a service that match",
         "outcome": "the scenario's own outcome is the wanted one",
         "scenario.outcome": "the scenario ended as passed or degraded",
+        "scenario.expect_failure": "a step failed, as the scenario's expect_failure wants",
+        "scenario.known_failure": "the defect that the scenario's known_failure accepts is still there",
         "step.exit_code": "the exit code of a step",
         "step.stdout": "the standard output of a step",
         "step.stderr": "the standard error of a step",

@@ -11,6 +11,7 @@ from cleanroom.spec.scenario import Scenario
 from cleanroom.validate.arrival import judge_arrival
 from cleanroom.validate.concurrency import judge_concurrency
 from cleanroom.validate.counts import judge_counts
+from cleanroom.validate.failures import accept, judge_expected_failure
 from cleanroom.validate.faults import judge_faults, unreverted
 from cleanroom.validate.graph import judge_graph
 from cleanroom.validate.hermeticity import judge_hermeticity
@@ -28,7 +29,7 @@ from cleanroom.validate.spans import judge_spans
 from cleanroom.validate.status import judge_status
 from cleanroom.validate.steps import judge_steps
 from cleanroom.validate.survival import judge_survival
-from cleanroom.validate.verdict import is_broken, is_open
+from cleanroom.validate.verdict import is_broken, is_known, is_open
 from cleanroom.validate.windows import judge_windows
 
 
@@ -62,9 +63,10 @@ def judge_scenario(plan: Plan, scenario: Scenario, scene: Scene) -> ScenarioVerd
     faults = judge_faults(plan.timeline(scenario.name), record.faults)
     stated = judge_expect(scene, scenario.expect)
     wanted = scenario.expect.outcome.outcome if scenario.expect and scenario.expect.outcome else ""
-    ending = judge_ending(record, (*steps, *faults, *stated), wanted)
-    found = (*steps, *faults, *stated, *ending, *judge_arrival(scene, scenario, record))
-    found = (*found, judge_survival(plan, scenario, record))
+    failure = judge_expected_failure(scenario, record)
+    ending = judge_ending(record, (*steps, *faults, *stated, *failure), wanted)
+    found = (*steps, *faults, *stated, *failure, *ending, *judge_arrival(scene, scenario, record))
+    found = accept(scenario, record, (*found, judge_survival(plan, scenario, record)))
     checks = tuple(_with_leave(check, scenario.allow_inconclusive) for check in found)
     return ScenarioVerdict(name=scenario.name, outcome=_outcome(record, checks, wanted), checks=checks)
 
@@ -89,4 +91,6 @@ def _outcome(record: ScenarioRecord, checks: tuple[Check, ...], wanted: str) -> 
         return "failed"
     if any(is_open(check) for check in checks):
         return "inconclusive"
+    if any(is_known(check) for check in checks):
+        return "known"
     return record.outcome if record.outcome in (*GOOD, wanted) else "passed"

@@ -18,9 +18,9 @@ def judge_steps(scenario: Scenario, record: ScenarioRecord) -> tuple[Check, ...]
     """Return one check for each step of the spec, in order, and one for each record that the spec does not name.
 
     A step without a record breaks, unless the run says what kept it (trouble) or a failed step before it explains it.
-    Where the spec wants `outcome: failed`, failed steps are noted and the outcome is what is judged.
+    Where the spec wants `outcome: failed`, failed steps are noted and the outcome is what is judged; so are steps that
+    fail in the way `expect_failure` wants.
     """
-    wants_failure = _wants_failure(scenario)
     by_name = {step.name: step for step in record.steps}
     planned = {step.name for step in scenario.steps}
     checks: list[Check] = []
@@ -30,15 +30,15 @@ def judge_steps(scenario: Scenario, record: ScenarioRecord) -> tuple[Check, ...]
         if found is None:
             checks.append(_missing(step, record, failed))
             continue
-        checks.append(_judge_one(found, step.at, failed, wants_failure=wants_failure))
+        checks.append(_judge_one(found, step.at, failed, _leave(scenario, found)))
         if found.outcome == "failed" and not found.optional and not failed:
             failed = step.name
     extra = (s for s in record.steps if s.name not in planned)
-    checks.extend(_judge_one(found, found.at, failed, wants_failure=wants_failure) for found in extra)
+    checks.extend(_judge_one(found, found.at, failed, _leave(scenario, found)) for found in extra)
     return tuple(checks)
 
 
-def _judge_one(found: StepRecord, at: Position, failed_before: str, *, wants_failure: bool) -> Check:
+def _judge_one(found: StepRecord, at: Position, failed_before: str, leave: str) -> Check:
     name = f'step "{found.name}"'
     if found.outcome == "passed":
         return Check(rule="step.failed", name=name, at=at)
@@ -53,9 +53,8 @@ def _judge_one(found: StepRecord, at: Position, failed_before: str, *, wants_fai
             found=f"it was skipped though no step before it failed: {found.reason or 'no reason is recorded'}",
         )
         return Check(rule="step.skipped", name=name, at=at, findings=(finding,))
-    if found.optional or wants_failure:
-        why = "optional" if found.optional else "the spec wants the outcome failed"
-        return Check(rule="step.failed", name=name, at=at, note=f"failed ({why}): {_reason(found)}")
+    if leave:
+        return Check(rule="step.failed", name=name, at=at, note=f"failed ({leave}): {_reason(found)}")
     return Check(rule="step.failed", name=name, at=at, findings=_findings(found, at))
 
 
@@ -107,6 +106,11 @@ def _reason(found: StepRecord) -> str:
     return ", ".join(parts)
 
 
-def _wants_failure(scenario: Scenario) -> bool:
+def _leave(scenario: Scenario, found: StepRecord) -> str:
+    """Return why the step may fail, or the empty string."""
     wanted = scenario.expect.outcome if scenario.expect is not None else None
-    return wanted is not None and wanted.outcome == "failed"
+    if found.optional:
+        return "optional"
+    if scenario.expect_failure is not None and found.failed_as_said:
+        return "as expect_failure wants"
+    return "the spec wants the outcome failed" if wanted is not None and wanted.outcome == "failed" else ""

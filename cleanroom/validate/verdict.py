@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from cleanroom.errors import ExitCode
 from cleanroom.spec.source import Position
-from cleanroom.validate.model import Check, IterationVerdict, SuiteVerdict, VerdictWord
+from cleanroom.validate.model import Check, CheckWord, IterationVerdict, SuiteVerdict, VerdictWord
 from cleanroom.validate.rules import ALWAYS
 
 # Interrupted outranks all; 3 and 2 come up before anything is started, and never hide an engine that failed.
@@ -47,8 +47,18 @@ def code_of(number: int) -> ExitCode:
 
 
 def is_broken(check: Check) -> bool:
-    """Whether the check has a finding that fails a run (a warning does not)."""
+    """Whether the check has a finding that fails a run (a warning does not, an accepted defect does not)."""
+    return not check.accepted and has_error(check)
+
+
+def has_error(check: Check) -> bool:
+    """Whether the check has a finding that is no warning, accepted or not."""
     return any(finding.level == "error" for finding in check.findings)
+
+
+def is_known(check: Check) -> bool:
+    """Whether the check is broken by a defect that the spec accepts."""
+    return bool(check.accepted) and has_error(check)
 
 
 def is_open(check: Check) -> bool:
@@ -62,10 +72,12 @@ def is_evidence(check: Check) -> bool:
     return not unsaid and not check.inconclusive
 
 
-def check_word(check: Check) -> VerdictWord:
-    """Return pass, fail or inconclusive for one check."""
+def check_word(check: Check) -> CheckWord:
+    """Return pass, fail, known or inconclusive for one check."""
     if is_broken(check):
         return "fail"
+    if is_known(check):
+        return "known"
     return "inconclusive" if check.inconclusive else "pass"
 
 
@@ -91,9 +103,9 @@ def all_checks(iteration: IterationVerdict) -> tuple[tuple[str, Check], ...]:
 
 
 def figures(suites: Iterable[SuiteVerdict]) -> Mapping[str, int]:
-    """Return passed, failed and inconclusive: each check once over all iterations, by the worst that became of it."""
-    rank: dict[VerdictWord, int] = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 2}
-    found: dict[tuple[str, str, str, Position], VerdictWord] = {}
+    """Return passed, failed, known, inconclusive: each check once over all iterations, by the worst of its words."""
+    rank: dict[CheckWord, int] = {"pass": 0, "known": 1, "inconclusive": 2, "fail": 3}
+    found: dict[tuple[str, str, str, Position], CheckWord] = {}
     for suite in suites:
         every = [pair for iteration in suite.iterations for pair in all_checks(iteration)]
         every += [("", suite.determinism)] if suite.determinism is not None else []
@@ -103,5 +115,5 @@ def figures(suites: Iterable[SuiteVerdict]) -> Mapping[str, int]:
             if key not in found or rank[word] > rank[found[key]]:
                 found[key] = word
     words = list(found.values())
-    passed, failed = words.count("pass"), words.count("fail")
-    return MappingProxyType({"passed": passed, "failed": failed, "inconclusive": words.count("inconclusive")})
+    names: dict[str, CheckWord] = {"passed": "pass", "failed": "fail", "known": "known", "inconclusive": "inconclusive"}
+    return MappingProxyType({name: words.count(word) for name, word in names.items()})

@@ -69,11 +69,11 @@ _SCENARIO = Record(
         "expect_failure": Key(
             _expect_failure,
             "At least one step must fail in the way its `expect` says; if none fails, that is a finding.",
-            default="false", example="{reason: the stock is empty}", errors=("contradiction",), later=True,
+            default="false", example="{reason: the stock is empty}", errors=("contradiction",),
         ),
         "known_failure": Key(
             _KNOWN_FAILURE.making(KnownFailure), "An accepted defect, which is reported as such and not counted.",
-            example="{reason: rounding is not decided yet}", errors=("contradiction",), later=True,
+            example="{reason: rounding is not decided yet}", errors=("contradiction",),
         ),
         "allow_inconclusive": Key(
             reason, "Faults without evidence do not fail this scenario, for this reason.",

@@ -133,6 +133,12 @@ READERS = {
         "chaos": "plan/timeline:_Drawing.plan self.scenario.chaos",
         "expect": "validate/scenario:judge_scenario scenario.expect",
         "allow_inconclusive": "validate/scenario:judge_scenario scenario.allow_inconclusive",
+        "expect_failure": "validate/failures:judge_expected_failure scenario.expect_failure",
+        "known_failure": "validate/failures:accept scenario.known_failure",
+    },
+    "scenarios[].known_failure": {
+        "reason": "validate/failures:accept known.reason",
+        "strict": "validate/failures:accept known.strict",
     },
     "scenarios[].steps[]": {
         **dict.fromkeys(("exec", "http"), _ACTION),
