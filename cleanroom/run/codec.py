@@ -1,7 +1,8 @@
 """Frozen dataclasses to JSON and back, by their annotations: what a journal is made of.
 
 64-bit integers stay JSON integers (the journal is ours, not RFC 8785); bytes are base64; a dataclass carries its class
-in `type`, and a mapping that has such a key itself is wrapped, so that neither is taken for the other.
+in `type`, and a mapping that has such a key itself is wrapped, so that neither is taken for the other. A field marked
+`apart` has a file of its own and is left out.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ _NAMES: Final[Mapping[str, Any]] = {
 def encode(value: object) -> Any:  # noqa: ANN401, PLR0911 - JSON has no narrower type; a return for each kind
     """Return `value` as plain JSON values; raises `TypeError` for what has no form."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
+        kept = [f.name for f in dataclasses.fields(value) if f.init and "apart" not in f.metadata]
+        fields = {name: encode(getattr(value, name)) for name in kept}
         return {"type": type(value).__name__, **fields} if "type" not in fields else fields
     if isinstance(value, Enum):
         return value.value

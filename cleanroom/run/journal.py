@@ -1,7 +1,8 @@
 """The record of a run on disk: all that is needed to judge again, and what was about to be done when it died.
 
 Layout: a folder per suite with `plan.json`, `faults.jsonl` (each line before an injection and after a reversal), and
-per iteration a folder with one JSON file and the raw OTLP requests; `session.json` at the end.
+per iteration a folder with one JSON file, the operations of each workload and the raw OTLP requests; `session.json` at
+the end.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cleanroom.drive.workload.operation import WorkloadRecord
 from cleanroom.errors import EngineError, UsageError
 from cleanroom.plan.model import Plan
 from cleanroom.run.codec import decode, encode
+from cleanroom.run.operations import read_operations, write_operations
 from cleanroom.run.record import (
     FaultRecord,
     IterationRecord,
@@ -92,6 +95,8 @@ class Journal:
         for scenario in record.scenarios:
             if shared is None:
                 _write_payloads(folder, f"scenario-{file_name(scenario.name)}", scenario.payloads)
+            for workload in scenario.workloads:
+                write_operations(_operations_file(folder, scenario.name, workload.name), workload.operations)
         _write_payloads(folder, "runner", record.runner_payloads)
         bare = replace(record, runner_payloads=(), scenarios=tuple(replace(s, payloads=()) for s in record.scenarios))
         self._write(folder / "record.json", {"schema": SCHEMA, "iteration": encode(bare)})
@@ -121,6 +126,19 @@ class Journal:
 def _suite_folder(directory: Path, name: str) -> Path:
     # The prefix keeps a suite from being called like a file of ours.
     return directory / f"suite-{file_name(name)}"
+
+
+def _operations_file(folder: Path, scenario: str, workload: str) -> Path:
+    return folder / f"operations-{file_name(scenario)}" / f"{file_name(workload)}.jsonl"
+
+
+def _read_workloads(folder: Path, scenario: ScenarioRecord) -> tuple[WorkloadRecord, ...]:
+    found = []
+    for workload in scenario.workloads:
+        path = _operations_file(folder, scenario.name, workload.name)
+        with _read(path):
+            found.append(replace(workload, operations=read_operations(path)))
+    return tuple(found)
 
 
 def _write_payloads(folder: Path, name: str, payloads: tuple[Payload, ...]) -> None:
@@ -201,5 +219,8 @@ def _read_iteration(folder: Path, index: int) -> IterationRecord:
     def of(scenario: ScenarioRecord) -> tuple[Payload, ...]:
         return shared if shared is not None else _read_payloads(place, f"scenario-{file_name(scenario.name)}")
 
-    scenarios = tuple(replace(s, payloads=of(s)) for s in record.scenarios)
+    scenarios = tuple(
+        replace(s, payloads=of(s), workloads=_read_workloads(place, s)) if s.workloads else replace(s, payloads=of(s))
+        for s in record.scenarios
+    )
     return replace(record, scenarios=scenarios, runner_payloads=_read_payloads(place, "runner"))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from cleanroom.canonical import Json
+from cleanroom.drive.workload.operation import WorkloadRecord
 from cleanroom.engine.ports import Inventory
 from cleanroom.network.ports import Drop, Proof
 from cleanroom.plan.model import Plan
@@ -146,6 +147,8 @@ class ScenarioRecord:
     outcome: Outcome
     steps: tuple[StepRecord, ...] = ()
     faults: tuple[FaultRecord, ...] = ()
+    workloads: tuple[WorkloadRecord, ...] = ()
+    """The journals of its workloads, in the order in which they ended; no two of one name."""
     services: tuple[ServiceRecord, ...] = ()
     egress: tuple[Drop, ...] = ()
     cleanup: CleanupRecord = field(default_factory=CleanupRecord)

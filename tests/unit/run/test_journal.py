@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleanroom.drive.workload.operation import WorkloadRecord
 from cleanroom.errors import EngineError, ExitCode, UsageError
 from cleanroom.run.journal import Journal, file_name, read_journal
 from cleanroom.run.record import FaultRecord, IterationRecord, SessionRecord, SuiteRecord, Trouble
 from cleanroom.run.session import SessionOptions, run_suites
 from cleanroom.validate.judge import judge_session
 from tests.fakes import PROOF
+from tests.unit.drive.workload.journals import operations
 from tests.unit.run.worlds import behaving, latency, order, shop
 from tests.unit.validate.builders import iteration, otlp, plan, record, scenario, served, session, suite
 
@@ -34,6 +36,13 @@ def shared_pair() -> IterationRecord:
     return iteration(0, *(record(name, payloads=arrived, shared=True) for name in ("a", "b")))
 
 
+def worked(name: str, count: int) -> WorkloadRecord:
+    return WorkloadRecord(
+        name=name, step="load", workers=2, rate=50.0, intended=count, began_ns=10**18, ended_ns=10**18 + 5, cpu_ns=7,
+        operations=operations(count),
+    )  # fmt: skip
+
+
 def run(directory: Path, world) -> SessionRecord:
     """Run all iterations with fakes and write the journal as a worker does."""
     journal = Journal(directory)
@@ -51,6 +60,17 @@ SESSIONS = {
     "trouble": session(
         SuiteRecord(plan=plan(), trouble=Trouble(exit_code=4, message="gone", remedy="bring it back")),
         interrupted=True, trouble=Trouble(exit_code=130, message="stopped"), timings={"engine": 1.5},
+    ),
+    "workloads": session(
+        SuiteRecord(
+            plan=plan(suite(scenario("a"), scenario("a/load"))),
+            iterations=(
+                iteration(
+                    0, record("a", workloads=(worked("load/x", 3), worked("y", 0))),
+                    record("a/load", workloads=(worked("x", 2),)),
+                ),
+            ),
+        )
     ),
     "nothing": SessionRecord(),
 }  # fmt: skip
@@ -160,6 +180,22 @@ def test_a_file_that_is_missing_or_cut_is_named(name, tmp_path):
             read_journal(directory)
         assert path.name.removesuffix(".json") in caught.value.message
         assert caught.value.remedy
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "fewer", "longer", "other"])
+def test_a_file_of_operations_that_is_not_all_of_it_is_named(damage, tmp_path):
+    directory = written(tmp_path, SESSIONS["workloads"])
+    (path,) = (directory / "suite-shop" / "iteration-1" / "operations-a").glob("load-x*.jsonl")
+    lines = path.read_text().splitlines(keepends=True)
+    path.unlink()
+    bad = {
+        "cut": "".join(lines)[:-9], "fewer": "".join(lines[:-1]), "longer": "".join(lines) + "[1]\n",
+        "other": "".join(lines).replace('"schema": 1', '"schema": 2'),
+    }  # fmt: skip
+    if damage != "missing":
+        path.write_text(bad[damage])
+    with pytest.raises(UsageError, match=r"load-x.*\.jsonl"):
+        read_journal(directory)
 
 
 @pytest.mark.parametrize("content", ["[]", "5", "{}", '{"schema": 2}', '{"schema": 1, "session": [], "suites": []}',
