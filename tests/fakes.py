@@ -71,6 +71,7 @@ class FakeContainer:
     oom_killed: bool = False
     starts: int = 0
     log: bytes = b"said something\n"
+    health: str = "none"
 
 
 @dataclass
@@ -155,7 +156,7 @@ class FakeEngine:
             return ContainerState(
                 id=found.id, name=found.spec.name, status=found.status, pid=4711 if found.status == "running" else 0,
                 exit_code=found.exit_code, oom_killed=found.oom_killed, started_at=f"start {found.starts}",
-                finished_at="", restart_count=0, address=found.spec.address,
+                finished_at="", restart_count=0, address=found.spec.address, health=found.health,
             )  # fmt: skip
 
     def wait(self, container: str, timeout: Duration) -> int | None:
@@ -170,6 +171,11 @@ class FakeEngine:
     def follow_logs(self, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
         with self._call("follow_logs"):
             sink(self._find(container).log)
+            return lambda: None
+
+    def follow_events(self, container: str, sink: Callable[[str], None]) -> Callable[[], None]:
+        with self._call("follow_events"):
+            self._find(container)
             return lambda: None
 
     def execute(self, container: str, spec: ExecSpec) -> ExecResult:

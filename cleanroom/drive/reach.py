@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from cleanroom.clock import Clock
 from cleanroom.engine.ports import Engine
 from cleanroom.quantity import Duration
+from cleanroom.spec.selector import Selector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,10 @@ class Reach:
     """Every service of the environment by name."""
     clock: Clock
     stop: Stopping
+    spans: Callable[[Selector], int] = lambda _selector: 0
+    """How many spans of services have arrived so far that the selectors select."""
+    wait: Callable[[threading.Event, float], bool] = threading.Event.wait
+    """Wait for an event, at most so many seconds."""
 
     @property
     def addresses(self) -> Mapping[str, str]:

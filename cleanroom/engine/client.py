@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 import requests
 from docker import errors as docker_errors
 
-from cleanroom.engine import archive, build, execute, inventory, logs
+from cleanroom.engine import archive, build, events, execute, inventory, logs
 from cleanroom.engine.payload import container_body, network_body, state_of
 from cleanroom.engine.ports import (
     BuildSpec,
@@ -157,6 +157,10 @@ class DockerEngine:
     def follow_logs(self, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
         """Call `sink` with output, from the container's start, in a thread; return the function that ends it."""
         return logs.follow(self._wire, container, sink)
+
+    def follow_events(self, container: str, sink: Callable[[str], None]) -> Callable[[], None]:
+        """Call `sink` with the name of every event of the container, in a thread; return the function that ends it."""
+        return events.follow_events(self._wire, container, sink)
 
     def execute(self, container: str, spec: ExecSpec) -> ExecResult:
         """Run a command in the container and wait for it."""

@@ -81,6 +81,7 @@ def state_of(found: Mapping[str, Any]) -> ContainerState:
         finished_at=str(state.get("FinishedAt") or ""),
         restart_count=int(found.get("RestartCount") or 0),
         address=next((address for address in addresses if address), ""),
+        health=str((state.get("Health") or {}).get("Status") or "none"),
     )
 
 

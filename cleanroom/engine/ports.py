@@ -70,6 +70,8 @@ class ContainerState:
     finished_at: str
     restart_count: int
     address: str
+    health: str = "none"
+    """What the health check of its image reports: none (there is none), starting, healthy, unhealthy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +172,12 @@ class Engine(Protocol):
 
     def follow_logs(self, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
         """Call `sink` with output, from the container's start, in a thread; return the function that ends it."""
+
+    def follow_events(self, container: str, sink: Callable[[str], None]) -> Callable[[], None]:
+        """Call `sink` with the name of every event of the container (`die`, `start`, `health_status: healthy`, …).
+
+        From now on, in a thread; return the function that ends it.
+        """
 
     def execute(self, container: str, spec: ExecSpec) -> ExecResult:
         """Run a command in the container and wait for it."""

@@ -43,6 +43,12 @@ class Frames:
             del self._pending[:end]
             yield frame
 
+    def rest(self) -> bytes:
+        """Return and forget what has arrived of no whole frame: all there is of a stream that has none."""
+        rest = bytes(self._pending)
+        self._pending.clear()
+        return rest
+
 
 def open_stream(
     wire: Wire, what: str, request: str, body: dict[str, object] | None = None
