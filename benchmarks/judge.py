@@ -29,13 +29,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from cleanroom.spec.load import load_suite
 from cleanroom.spec.suite import Suite
-from cleanroom.trace.decode import decode_traces
+from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.digest import trace_digest
 from cleanroom.trace.model import Origin, Trace
 from cleanroom.trace.normalise import normalise
 from cleanroom.trace.rules import NormaliseOptions
 from cleanroom.validate.scenario import judge_expect
-from cleanroom.validate.scene import Scene
+from cleanroom.validate.scene import Scene, decode_service_spans
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDINARY, MILLION, SMALL = 100_000, 1_000_000, 10_000
@@ -168,6 +168,14 @@ def requests_of(shape: str, count: int) -> list[bytes]:
     return [*bodies, request(batch)] if batch else bodies
 
 
+def payload(body: bytes) -> Payload:
+    """Return a request as it is kept until it is judged."""
+    return Payload(
+        environment="benchmark", origin=Origin.SERVICE, signal="traces", content_type="application/x-protobuf",
+        body=body, received_ns=START,
+    )  # fmt: skip
+
+
 def specification() -> str:
     """Return a spec with 50 expectations about spans, of the kinds that specs are made of."""
     names = ("GET /orders/{id}", "POST /orders", "GET /stock", "SELECT stock", "INSERT orders", "UPDATE *", "GET *")
@@ -209,8 +217,7 @@ def measure(shape: str, count: int) -> dict[str, float]:
     options = NormaliseOptions(roles={f"10.213.0.{10 + n}": f"<{name}>" for n, name in enumerate(SERVICES)})
     gc.collect()
     marks = [time.process_time()]
-    found = [decode_traces(body, "application/x-protobuf", Origin.SERVICE) for body in bodies]
-    trace = Trace.of(span for part in found for span in part)
+    trace = Trace.of(decode_service_spans(payload(body) for body in bodies))
     marks.append(time.process_time())
     checks = judge_expect(Scene(trace=trace, services=SERVICES), suite.expect)
     marks.append(time.process_time())

@@ -14,7 +14,7 @@ from typing import Literal
 from cleanroom.errors import TelemetryError, UsageError
 from cleanroom.telemetry.ports import Payload, Signal
 from cleanroom.text import one_line
-from cleanroom.trace.decode import decode_traces
+from cleanroom.trace.decode import TraceDecoder
 from cleanroom.trace.model import Origin, Trace
 
 _SIGNALS: tuple[tuple[str, Signal], ...] = (
@@ -39,11 +39,12 @@ def read_recorded(paths: Iterable[str], origin: Origin = Origin.SERVICE) -> tupl
 def read_trace(paths: Iterable[str]) -> Trace:
     """Return all spans in the files as one trace, each once; raises as `read_recorded`, and where there is no span."""
     names = tuple(paths)
+    decoder = TraceDecoder()
     spans = [
         span
         for payload in read_recorded(names)
         if payload.signal == "traces"
-        for span in decode_traces(payload.body, payload.content_type, payload.origin)
+        for span in decoder.decode(payload.body, payload.content_type, payload.origin)
     ]
     if not spans:
         raise TelemetryError(f"there is no span in {', '.join(one_line(name) for name in names)}", remedy=_REMEDY)
@@ -62,13 +63,14 @@ def _read(text: str, origin: Origin) -> Iterator[Payload]:
             raise TelemetryError(f"{name} is packed with {packing}", remedy=f"unpack it first ({packing} -d)")
     plain = data.removeprefix(_BOM)
     bodies = _json(plain, name) if plain.lstrip()[:1] in {b"{", b"["} else _protobuf(data, name)
+    decoder = TraceDecoder()
     for where, signal, body, content_type in bodies:
         payload = Payload(
             environment="recorded", origin=origin, signal=signal, content_type=content_type, body=body, received_ns=0
         )
         if signal == "traces":
             try:
-                decode_traces(body, content_type, origin)
+                decoder.decode(body, content_type, origin)
             except TelemetryError as err:
                 raise TelemetryError(f"{where}: {one_line(err.message, 500)}", remedy=_REMEDY) from err
         yield payload

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cleanroom.errors import TelemetryError
+from cleanroom.garbage import uncollected
 from cleanroom.trace.model import (
     Origin,
     Resource,
@@ -18,11 +19,32 @@ from cleanroom.trace.model import (
 )
 from cleanroom.trace.otlp_json import json_tree
 from cleanroom.trace.otlp_protobuf import Node, OtlpSignal, protobuf_tree
+from cleanroom.trace.otlp_spans import OddError, SpanReader
 from cleanroom.trace.values import attributes_of, resource_of, scope_of
 
 # The position of a member is its OTLP number.
 _KINDS = tuple(SpanKind)
 _STATUSES = tuple(StatusCode)
+
+
+class TraceDecoder:
+    """Decodes requests one after another; what repeats in them is read once and shared by their spans."""
+
+    def __init__(self) -> None:
+        self._reader: SpanReader | None = None
+
+    def decode(self, body: bytes, content_type: str, origin: Origin) -> Sequence[Span]:
+        """Return the spans of one request; see `decode_traces`."""
+        if _media_type(content_type) == "application/x-protobuf":
+            from google.protobuf.message import DecodeError  # noqa: PLC0415 -- the spec commands never load protobuf
+
+            self._reader = self._reader or SpanReader()
+            try:
+                return self._reader.read(body, origin)
+            except (OddError, DecodeError):
+                pass  # the tree says what it is
+        with uncollected():
+            return list(_spans(request_tree(body, content_type), origin))
 
 
 def decode_traces(body: bytes, content_type: str, origin: Origin) -> tuple[Span, ...]:
@@ -31,7 +53,7 @@ def decode_traces(body: bytes, content_type: str, origin: Origin) -> tuple[Span,
     `content_type` is `application/x-protobuf` or `application/json` (parameters are ignored). Raises `TelemetryError`
     for bytes that are not such a request, for ids of the wrong length and for enumerations outside OTLP.
     """
-    return tuple(_spans(request_tree(body, content_type), origin))
+    return tuple(TraceDecoder().decode(body, content_type, origin))
 
 
 def encode_jsonl(body: bytes, content_type: str) -> str:
@@ -41,7 +63,7 @@ def encode_jsonl(body: bytes, content_type: str) -> str:
 
 def request_tree(body: bytes, content_type: str, signal: OtlpSignal = "traces") -> Node:
     """Return the OTLP/JSON tree of one request, whatever it was sent as; raises `TelemetryError`."""
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type = _media_type(content_type)
     if media_type == "application/json":
         return json_tree(body, signal)
     if media_type == "application/x-protobuf":
@@ -50,6 +72,10 @@ def request_tree(body: bytes, content_type: str, signal: OtlpSignal = "traces") 
         f"telemetry was sent as {media_type[:80]!r}, expected application/x-protobuf or application/json",
         remedy="set the exporter's protocol to grpc, http/protobuf or http/json",
     )
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _spans(tree: Node, origin: Origin) -> Iterator[Span]:

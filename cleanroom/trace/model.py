@@ -19,20 +19,28 @@ What is not as it should be has a meaning of its own, so that it can never pass 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cached_property
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TypeAlias
+
+from cleanroom.garbage import uncollected
 
 # Integers are exact to 64 bits; bytes stay bytes; arrays are tuples; key-value lists are mappings.
 AttributeValue: TypeAlias = (
     "bool | int | float | str | bytes | tuple[AttributeValue, ...] | Mapping[str, AttributeValue] | None"
 )
 Attributes: TypeAlias = Mapping[str, AttributeValue]
+SpanId: TypeAlias = tuple[str, str]
+"""Trace id and span id."""
 
 NO_ATTRIBUTES: Attributes = MappingProxyType({})
 RESERVED_PREFIX = "cleanroom."
+_ID = attrgetter("trace_id", "span_id")
+_PLACE = attrgetter("start_ns", "trace_id", "span_id")
 
 
 class SpanKind(StrEnum):
@@ -137,25 +145,31 @@ class Span:
         return self.end_ns - self.start_ns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trace:
     """All spans of one iteration (any number of trace ids), ordered by (start, span id), with indexes by id."""
 
     spans: tuple[Span, ...] = ()
-    by_id: Mapping[tuple[str, str], Span] = field(init=False, repr=False, compare=False)
-    children: Mapping[tuple[str, str], tuple[Span, ...]] = field(init=False, repr=False, compare=False)
+    by_id: Mapping[SpanId, Span] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        ordered = _ordered(self.spans)
-        by_id: dict[tuple[str, str], Span] = {}
-        children: dict[tuple[str, str], list[Span]] = {}
-        for span in ordered:
-            by_id.setdefault((span.trace_id, span.span_id), span)
+        with uncollected():
+            ordered = sorted(self.spans, key=_PLACE)
+            by_id = dict(zip(map(_ID, ordered), ordered, strict=True))
+            if len(by_id) < len(ordered):
+                ordered.sort(key=place_of(ordered))
+                by_id = dict(zip(map(_ID, reversed(ordered)), reversed(ordered), strict=True))
+        object.__setattr__(self, "spans", tuple(ordered))
+        object.__setattr__(self, "by_id", MappingProxyType(by_id))
+
+    @cached_property
+    def children(self) -> Mapping[SpanId, tuple[Span, ...]]:
+        """The direct children of each span that has any, by its id, in order of start."""
+        children: dict[SpanId, list[Span]] = {}
+        for span in self.spans:
             if span.parent_id:
                 children.setdefault((span.trace_id, span.parent_id), []).append(span)
-        object.__setattr__(self, "spans", ordered)
-        object.__setattr__(self, "by_id", MappingProxyType(by_id))
-        object.__setattr__(self, "children", MappingProxyType({k: tuple(v) for k, v in children.items()}))
+        return MappingProxyType({key: tuple(found) for key, found in children.items()})
 
     @classmethod
     def of(cls, spans: Iterable[Span]) -> Trace:
@@ -176,13 +190,49 @@ class Trace:
         return self.children.get((span.trace_id, span.span_id), ())
 
 
-def _ordered(spans: tuple[Span, ...]) -> tuple[Span, ...]:
-    """Return the spans by (start, ids); those that share an id also by all that they say, whatever came first."""
-    ordered = sorted(spans, key=lambda s: (s.start_ns, s.trace_id, s.span_id))
-    counts = Counter((s.trace_id, s.span_id) for s in ordered)
-    if len(counts) < len(ordered):
-        shared = {key for key, count in counts.items() if count > 1}
-        ordered.sort(
-            key=lambda s: (s.start_ns, s.trace_id, s.span_id, repr(s) if (s.trace_id, s.span_id) in shared else "")
-        )
-    return tuple(ordered)
+def place_of(spans: Iterable[Span]) -> Callable[[Span], tuple[int, str, str, str]]:
+    """Return what orders spans by (start, ids); those of an id that is there twice also by all that they say.
+
+    Which of them is the parent of others must not depend on which of them arrived first.
+    """
+    counts = Counter(map(_ID, spans))
+
+    def place(span: Span) -> tuple[int, str, str, str]:
+        key = (span.trace_id, span.span_id)
+        return span.start_ns, *key, repr(span) if counts[key] > 1 else ""
+
+    return place
+
+
+def once(spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Drop exact repetitions: an exporter that retries sends the same span twice. Linear, whatever is repeated."""
+    first: dict[SpanId, Span] = {}
+    again: dict[SpanId, set[Hashable]] = {}
+    kept: list[Span] = []
+    for span in spans:
+        key = (span.trace_id, span.span_id)
+        if key not in first:
+            first[key] = span
+        else:
+            seen = again.setdefault(key, {_content(first[key])})
+            content = _content(span)
+            if content in seen:
+                continue
+            seen.add(content)
+        kept.append(span)
+    return tuple(kept)
+
+
+def _content(span: Span) -> Hashable:
+    """Return what two spans share exactly when they are equal."""
+    return tuple(_hashed(getattr(span, each.name)) for each in fields(span))
+
+
+def _hashed(value: object) -> Hashable:
+    if isinstance(value, Mapping):
+        return frozenset((name, _hashed(item)) for name, item in value.items())
+    if isinstance(value, tuple):
+        return tuple(_hashed(item) for item in value)
+    if isinstance(value, (Resource, Scope, SpanEvent, SpanLink)):
+        return type(value), *(_hashed(getattr(value, each.name)) for each in fields(value))
+    return value

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cleanroom.canonical import Json
 from cleanroom.trace.forest import ROOT, EncodedSpans, NormalisedSpan, arrange, preorder
-from cleanroom.trace.model import Origin, Span, Trace
+from cleanroom.trace.model import Origin, Span, Trace, place_of
 from cleanroom.trace.rules import RUNNER_SKIPPED, NormaliseOptions, Siblings, rule_set_id
 from cleanroom.trace.span_text import SpanTexts
 
@@ -64,12 +64,7 @@ def _kept(trace: Trace, options: NormaliseOptions) -> list[Span]:
     if len(trace.by_id) == len(trace.spans):
         return counted
     deliveries = Counter((span.trace_id, span.span_id) for span in counted)
-    # Which of several spans with one id is the parent of others must not depend on which of them arrived first.
-    counted.sort(
-        key=lambda s: (
-            s.start_ns, s.trace_id, s.span_id, repr(s) if deliveries[s.trace_id, s.span_id] > 1 else ""
-        )
-    )  # fmt: skip
+    counted.sort(key=place_of(counted))
     kept: list[Span] = []
     seen: set[str] = set()
     for span in counted:

@@ -29,7 +29,7 @@ def protobuf_tree(body: bytes, signal: OtlpSignal = "traces") -> Node:
     from google.protobuf.message import DecodeError  # noqa: PLC0415 -- the spec commands never load protobuf
 
     require_fast_backend()
-    kind = _request_class(signal)
+    kind = request_class(signal)
     try:
         request = kind.FromString(body)
     except DecodeError as err:
@@ -42,7 +42,8 @@ def protobuf_tree(body: bytes, signal: OtlpSignal = "traces") -> Node:
     return _message(request)
 
 
-def _request_class(signal: OtlpSignal) -> Any:  # noqa: ANN401 -- three generated classes with nothing in common
+def request_class(signal: OtlpSignal) -> Any:  # noqa: ANN401 -- three generated classes with nothing in common
+    """Return the class of an export request of the signal."""
     if signal == "metrics":
         from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2  # noqa: PLC0415 -- as above
 
@@ -69,7 +70,7 @@ def _field(field: Any, value: Any) -> object:  # noqa: ANN401 -- a descriptor an
     if kind == "KeyValue":
         return _key_values(value)
     if kind == "AnyValue":
-        return _any_value(value)
+        return any_value(value)
     if kind:
         return _message(value) if hasattr(value, "ListFields") else [_message(item) for item in value]
     if field.name in _IDS:
@@ -109,6 +110,20 @@ def _resource_spans(group: ResourceSpans) -> Node:
 def _scope_spans(group: ScopeSpans) -> Node:
     node: Node = {"scope": _scope(group.scope), "spans": [_span(span) for span in group.spans]}
     return _with(node, schemaUrl=group.schema_url)
+
+
+def resource_node(data: bytes) -> Node:
+    """Return the OTLP/JSON of a resource; raises `DecodeError`."""
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource  # noqa: PLC0415 -- as above
+
+    return _resource(Resource.FromString(data))
+
+
+def scope_node(data: bytes) -> Node:
+    """Return the OTLP/JSON of an instrumentation scope; raises `DecodeError`."""
+    from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope  # noqa: PLC0415 -- as above
+
+    return _scope(InstrumentationScope.FromString(data))
 
 
 def _resource(resource: Resource) -> Node:
@@ -170,10 +185,11 @@ def _link(link: Span.Link) -> Node:
 
 
 def _key_values(pairs: Iterable[KeyValue]) -> list[Node]:
-    return [{"key": pair.key, "value": _any_value(pair.value)} for pair in pairs]
+    return [{"key": pair.key, "value": any_value(pair.value)} for pair in pairs]
 
 
-def _any_value(value: AnyValue) -> Node:
+def any_value(value: AnyValue) -> Node:
+    """Return an any-value as OTLP/JSON spells it; raises `TelemetryError` for a kind of value without a meaning."""
     which = value.WhichOneof("value")
     if which is None:
         return {}
@@ -189,7 +205,7 @@ _VALUES: dict[str, tuple[str, Callable[[AnyValue], object]]] = {
     "bool_value": ("boolValue", lambda value: value.bool_value),
     "double_value": ("doubleValue", lambda value: double_text(value.double_value)),
     "bytes_value": ("bytesValue", lambda value: base64.b64encode(value.bytes_value).decode("ascii")),
-    "array_value": ("arrayValue", lambda value: {"values": [_any_value(item) for item in value.array_value.values]}),
+    "array_value": ("arrayValue", lambda value: {"values": [any_value(item) for item in value.array_value.values]}),
     "kvlist_value": ("kvlistValue", lambda value: {"values": _key_values(value.kvlist_value.values)}),
 }
 

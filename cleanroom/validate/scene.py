@@ -8,18 +8,18 @@ from functools import cached_property
 from types import MappingProxyType
 
 from cleanroom.errors import TelemetryError
+from cleanroom.garbage import uncollected
 from cleanroom.plan.model import Plan
 from cleanroom.run.record import IterationRecord, ScenarioRecord
 from cleanroom.spec.service import Service
 from cleanroom.telemetry.ports import Payload
-from cleanroom.trace.decode import decode_traces
-from cleanroom.trace.model import RESERVED_PREFIX, Origin, Span, Trace
+from cleanroom.trace.decode import TraceDecoder
+from cleanroom.trace.model import RESERVED_PREFIX, Origin, Span, SpanId, Trace, once
 from cleanroom.validate.index import SpanIndex
 from cleanroom.validate.occurrence import FaultState, merged, occurrences, states
 from cleanroom.validate.sent import Period, Sent
 
 ITERATION_SPAN = "cleanroom.iteration"
-SpanId = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,26 +176,17 @@ def decode_service_spans(payloads: Iterable[Payload]) -> tuple[Span, ...]:
 def _decode(payloads: Iterable[Payload]) -> _Decoded:
     spans: list[Span] = []
     malformed: list[str] = []
-    for number, payload in enumerate(payloads, start=1):
-        if payload.signal != "traces":
-            continue
-        try:
-            spans.extend(decode_traces(payload.body, payload.content_type, payload.origin))
-        except TelemetryError as err:
-            malformed.append(f"request {number} ({payload.content_type}, {len(payload.body)} bytes): {err.message}")
-    return _Decoded(_once(spans), tuple(malformed))
-
-
-def _once(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Drop exact repetitions: an exporter that retries sends the same span twice."""
-    kept: list[Span] = []
-    by_id: dict[SpanId, list[Span]] = {}
-    for span in spans:
-        same = by_id.setdefault((span.trace_id, span.span_id), [])
-        if span not in same:
-            same.append(span)
-            kept.append(span)
-    return tuple(kept)
+    decoder = TraceDecoder()
+    with uncollected():
+        for number, payload in enumerate(payloads, start=1):
+            if payload.signal != "traces":
+                continue
+            try:
+                spans.extend(decoder.decode(payload.body, payload.content_type, payload.origin))
+            except TelemetryError as err:
+                told = f"request {number} ({payload.content_type}, {len(payload.body)} bytes): {err.message}"
+                malformed.append(told)
+        return _Decoded(once(spans), tuple(malformed))
 
 
 def _distinct(payloads: Iterable[Payload]) -> tuple[Payload, ...]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cleanroom.spec.service import Service, Telemetry
-from cleanroom.trace.model import Origin
+from cleanroom.trace.model import Origin, once
 from cleanroom.validate.scene import build_scenes, declared_services
 from tests.unit.validate.builders import (
     SEC,
@@ -138,3 +138,9 @@ def test_a_service_is_declared_under_the_name_that_its_spans_will_have():
         Service(name="c", environment={"OTEL_RESOURCE_ATTRIBUTES": "k=v, service.name=attr"}),
     )
     assert declared_services(plan(suite(services=services))) == ("attr", "own", "plain", "told")
+
+
+def test_very_many_different_spans_of_one_id_are_told_apart_in_linear_time():
+    many = tuple(replace(served(), attributes={"n": n, "more": (n, {"inner": 1})}) for n in range(20_000))
+
+    assert once((*many, *many)) == many
