@@ -32,20 +32,29 @@ class IncomparableError(Exception):
 
 def kind_of(value: object) -> str:
     """Return the kind of `value` in words ("text", "a number", "a duration", …)."""
-    kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (bool, "a boolean"),
-        ((int, float), "a number"),
-        (str, "text"),
-        (Duration, "a duration"),
-        (Size, "a size"),
-        (Rate, "a rate"),
-        (bytes, "bytes"),
-        ((list, tuple), "a list"),
-        (Mapping, "a mapping"),
-    )
     if isinstance(value, float) and math.isnan(value):
         return "NaN"
-    return next((words for kind, words in kinds if isinstance(value, kind)), "null" if value is None else "a value")
+    words = _WORDS.get(type(value))
+    if words is None:
+        words = next((words for kind, words in _KINDS if isinstance(value, kind)), "a value")
+    return words
+
+
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "a boolean"),
+    (int, "a number"),
+    (float, "a number"),
+    (str, "text"),
+    (Duration, "a duration"),
+    (Size, "a size"),
+    (Rate, "a rate"),
+    (bytes, "bytes"),
+    (list, "a list"),
+    (tuple, "a list"),
+    (Mapping, "a mapping"),
+    (type(None), "null"),
+)
+_WORDS = dict(_KINDS)
 
 
 def shown(value: object) -> str:

@@ -11,6 +11,8 @@ from cleanroom.spec.comparator import Comparator, describe, judge
 from cleanroom.spec.expect import AttributeConditions, EventConditions, Pattern, SpanExpectation
 from cleanroom.trace.model import Attributes, Origin, Span, StatusCode
 from cleanroom.validate import wording
+from cleanroom.validate.index import naming
+from cleanroom.validate.judged import all_judged, any_judged, forbidden
 from cleanroom.validate.lineage import Above
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.schema import asked, schema_breach
@@ -61,11 +63,12 @@ def _carried(expectation: SpanExpectation) -> tuple[Condition, ...]:
     found: list[Condition] = []
     attributes, events = expectation.attributes, expectation.events
     if attributes is not None:
+        breach = attribute_breach(attributes)
         found.append(
             Condition(
                 rule="spans.attributes",
                 expected=f"attributes: {wording.attributes(attributes)}",
-                breach=lambda s: attribute_breach(attributes, s.attributes),
+                breach=lambda s: breach(s.attributes),
             )
         )
     schema = expectation.schema
@@ -79,11 +82,12 @@ def _carried(expectation: SpanExpectation) -> tuple[Condition, ...]:
             )
         )
     if expectation.resource:
+        of_resource = all_judged(expectation.resource)
         found.append(
             Condition(
                 rule="spans.resource",
                 expected="resource: " + _pairs(expectation.resource),
-                breach=lambda s: all_breach(expectation.resource, s.resource.attributes),
+                breach=lambda s: of_resource(s.resource.attributes),
             )
         )
     if events is not None:
@@ -134,11 +138,12 @@ def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...
     found: list[Condition] = []
     parent, ancestor, root = expectation.parent, expectation.ancestor, expectation.root
     if parent is not None:
+        named = naming(parent)
         found.append(
             Condition(
                 rule="spans.parent",
                 expected=f'a parent named "{parent}"',
-                breach=lambda s: parent_breach(scene, parent, s),
+                breach=lambda s: _parent_breach(scene, named, s),
                 remedy=lambda s: _parent_remedy(scene, parent, s),
             )
         )
@@ -166,9 +171,13 @@ def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...
 
 def parent_breach(scene: Scene, pattern: Pattern, span: Span) -> str:
     """Return what the direct parent of `span` is instead of one that `pattern` names, or the empty string."""
+    return _parent_breach(scene, naming(pattern), span)
+
+
+def _parent_breach(scene: Scene, named: Callable[[Span], bool], span: Span) -> str:
     parent = scene.parent(span)
     if parent is not None:
-        return "" if names(pattern, parent) else f'the parent is "{parent.name}"'
+        return "" if named(parent) else f'the parent is "{parent.name}"'
     return f"the parent {span.parent_id} never arrived" if span.parent_id else "there is no parent"
 
 
@@ -207,23 +216,15 @@ def _root_breach(scene: Scene, span: Span, *, wanted: bool) -> str:
     return "it is a root" if is_root else f'the parent is "{parent.name if parent else ""}"'
 
 
-def attribute_breach(wanted: AttributeConditions, attributes: Attributes) -> str:
-    """Return what breaks `{all, any, none}` on `attributes`, or the empty string."""
-    found = [all_breach(wanted.all, attributes)]
-    if wanted.any:
-        reasons = {k: judge(c, attributes.get(k), present=k in attributes) for k, c in sorted(wanted.any.items())}
-        if not any(j.holds for j in reasons.values()):
-            found.append("none of: " + ", ".join(f"{k}: {j.reason}" for k, j in reasons.items()))
-    forbidden = sorted(k for k in attributes if any(k == glob or fnmatchcase(k, glob) for glob in wanted.none))
-    if forbidden:
-        found.append(f"forbidden: {', '.join(forbidden)}")
-    return ", ".join(part for part in found if part)
+def attribute_breach(wanted: AttributeConditions) -> Callable[[Attributes], str]:
+    """Return what says which attributes break `{all, any, none}`, or says nothing."""
+    every, some, none = all_judged(wanted.all), any_judged(wanted.any), forbidden(wanted.none)
 
+    def breach(attributes: Attributes) -> str:
+        found = (every(attributes), some(attributes), none(attributes))
+        return ", ".join(part for part in found if part) if any(found) else ""
 
-def all_breach(wanted: Mapping[str, Comparator], attributes: Attributes) -> str:
-    """Return which keys of `wanted` do not hold on `attributes`, or the empty string."""
-    judged = ((k, judge(c, attributes.get(k), present=k in attributes)) for k, c in sorted(wanted.items()))
-    return ", ".join(f"{key}: {judgement.reason}" for key, judgement in judged if not judgement.holds)
+    return breach
 
 
 def event_breach(wanted: EventConditions, present: tuple[str, ...]) -> str:

@@ -12,9 +12,9 @@ from cleanroom.spec.problem import nearest
 from cleanroom.spec.source import Position
 from cleanroom.trace.model import Attributes, AttributeValue, Resource, Span
 from cleanroom.validate import wording
-from cleanroom.validate.conditions import all_breach
 from cleanroom.validate.evidence import remedy
 from cleanroom.validate.index import matcher
+from cleanroom.validate.judged import all_judged
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
 
@@ -172,7 +172,8 @@ def _frozen(value: AttributeValue | Attributes) -> Hashable:
 
 def _resource(scene: Scene, wanted: HermeticityExpectation) -> tuple[Finding, ...]:
     distinct = _resources(scene.service_spans)
-    broken = [(s, why) for resource, s in distinct if (why := all_breach(wanted.resource, resource.attributes))]
+    breach = all_judged(wanted.resource)
+    broken = [(s, why) for resource, s in distinct if (why := breach(resource.attributes))]
     if not broken:
         return ()
     terms = ", ".join(f"{key} {describe(comparator)}" for key, comparator in sorted(wanted.resource.items()))

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from cleanroom.spec.pattern import Pattern
-from cleanroom.trace.model import Resource, Span
+from cleanroom.trace.model import Origin, Resource, Span
 
 _SPECIAL = re.compile(r"[*?\[]")
 
@@ -36,8 +36,31 @@ def matcher(pattern: Pattern) -> Callable[[str], bool]:
         return lambda text: search(text) is not None
     if pattern.is_literal:
         return pattern.text.__eq__
-    match = re.compile(translate(pattern.text)).match
-    return lambda text: text == pattern.text or match(text) is not None
+    return named_by(pattern.text)
+
+
+def named_by(glob: str) -> Callable[[str], bool]:
+    """Return what says whether a glob, or the same text, names a text."""
+    if not _SPECIAL.search(glob):
+        return glob.__eq__
+    match = re.compile(translate(glob)).match
+    return lambda text: text == glob or match(text) is not None
+
+
+def naming(pattern: Pattern) -> Callable[[Span], bool]:
+    """Return what says whether `pattern` names a span, population included; of each name it is asked once."""
+    matches, of_runner = matcher(pattern), pattern.of_runner
+    known: dict[str, bool] = {}
+
+    def names(span: Span) -> bool:
+        if (span.origin is Origin.RUNNER) is not of_runner:
+            return False
+        found = known.get(span.name)
+        if found is None:
+            found = known[span.name] = matches(span.name)
+        return found
+
+    return names
 
 
 @dataclass(frozen=True)

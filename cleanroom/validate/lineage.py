@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cleanroom.spec.expect import Pattern
 from cleanroom.trace.model import Span
+from cleanroom.validate.index import naming
 from cleanroom.validate.scene import Scene
-from cleanroom.validate.select import names
 
 
 class Above:
@@ -13,7 +13,7 @@ class Above:
 
     def __init__(self, scene: Scene, pattern: Pattern) -> None:
         self._scene = scene
-        self._pattern = pattern
+        self._names = naming(pattern)
         self._known: dict[int, bool] = {}  # by identity: ids of spans can be there twice
 
     def __call__(self, span: Span) -> bool:
@@ -40,6 +40,3 @@ class Above:
         number = sum(self._names(span) for span in loop)
         for span in loop:
             self._known[id(span)] = number > self._names(span)
-
-    def _names(self, span: Span) -> bool:
-        return names(self._pattern, span)

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import TypeAlias
 
-from cleanroom.spec.comparator import Comparator, describe, judge
+from cleanroom.spec.comparator import Comparator, describe
 from cleanroom.spec.expect import Pattern, SpanExpectation
 from cleanroom.spec.timing import SpanSelector
 from cleanroom.trace.model import Origin, Span
 from cleanroom.validate.index import Shape, SpanIndex, matcher
+from cleanroom.validate.judged import Judged
 from cleanroom.validate.occurrence import FaultState, Window
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.wording import MAX_EXAMPLES, plural
@@ -132,7 +132,7 @@ def selectors(scene: Scene, expectation: Selecting) -> tuple[Selector, ...]:
     """Return the selectors that tell spans of one shape apart, in the order of the spec language."""
     found: list[Selector] = []
     for key, comparator in sorted(expectation.where.items()):
-        found.append(Selector(f"where {key} {describe(comparator)}", partial(_where, key, comparator)))
+        found.append(Selector(f"where {key} {describe(comparator)}", _where(key, comparator)))
     return (*found, *_in_time(scene, expectation))
 
 
@@ -141,8 +141,9 @@ def _index(scene: Scene, expectation: Selecting) -> SpanIndex:
     return scene.of_runner if of_runner else scene.of_services
 
 
-def _where(key: str, comparator: Comparator, span: Span) -> bool:
-    return judge(comparator, span.attributes.get(key), present=key in span.attributes).holds
+def _where(key: str, comparator: Comparator) -> Callable[[Span], bool]:
+    holds = Judged(key, comparator).holds
+    return lambda span: holds(span.attributes)
 
 
 def _in_time(scene: Scene, expectation: Selecting) -> tuple[Selector, ...]:
