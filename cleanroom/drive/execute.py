@@ -62,6 +62,8 @@ def _of_result(engine: Engine, container: str, result: ExecResult) -> ActionResu
         stderr=clean(result.stderr.decode("utf-8", "replace")),
         truncated=_cut(result),
         killed=result.killed,
+        terminated_ns=result.terminated_ns,
+        killed_ns=result.killed_ns,
         duration_ns=result.duration_ns,
     )
 

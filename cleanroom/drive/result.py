@@ -35,4 +35,8 @@ class ActionResult:
     """Which of `stdout`, `stderr`, `body` and `rows` are only the beginning of what there was."""
     killed: bool = False
     """SIGKILL was needed after the grace."""
+    terminated_ns: int = 0
+    """When SIGTERM was sent, counted from the action's begin; 0: never."""
+    killed_ns: int = 0
+    """When SIGKILL was first sent, counted from the action's begin; 0: never."""
     duration_ns: int = 0

@@ -65,6 +65,8 @@ def run_exec(wire: Wire, container: str, spec: ExecSpec) -> ExecResult:
         timed_out=timed_out,
         killed=killed,
         duration_ns=time.monotonic_ns() - began,
+        terminated_ns=session.terminated - began if session.terminated else 0,
+        killed_ns=session.killed - began if session.killed else 0,
     )
 
 
@@ -91,6 +93,7 @@ class _Session:
         self._leader: processes.Process | None = None
         self._ended = False
         self.exit_code: int | None = None
+        self.terminated, self.killed = 0, 0
         self._selector = selectors.DefaultSelector()
         self.stdout, self.stderr = _Stream(spec.max_bytes), _Stream(spec.max_bytes)
 
@@ -133,8 +136,8 @@ class _Session:
 
     def _end(self) -> bool:
         """End the whole group and return whether SIGKILL was needed."""
-        killed = False
         group = self._group(frozenset())
+        self.terminated = time.monotonic_ns() if group else 0
         processes.send(group, signal.SIGTERM)
         grace_over = time.monotonic() + self._spec.grace.seconds
         while group and time.monotonic() < grace_over:
@@ -143,14 +146,14 @@ class _Session:
         death = time.monotonic() + _DEATH_S
         while group and time.monotonic() < death:
             # Again and again: a process that forks while it is being killed must not get away.
-            killed = True
+            self.killed = self.killed or time.monotonic_ns()
             processes.send(group, signal.SIGKILL)
             self._relay(_POLL_S)
             group = self._group(group)
         self._drain()
         while not self._finished() and time.monotonic() < death:
             time.sleep(_POLL_S)
-        return killed
+        return bool(self.killed)
 
     def _group(self, known: frozenset[processes.Process]) -> frozenset[processes.Process]:
         """Return the living members of the group: those known before, and those found now."""

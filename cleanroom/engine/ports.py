@@ -101,6 +101,10 @@ class ExecResult:
     killed: bool
     """SIGKILL was needed after SIGTERM and the grace."""
     duration_ns: int
+    terminated_ns: int = 0
+    """When SIGTERM was sent, counted from the begin; 0: never."""
+    killed_ns: int = 0
+    """When SIGKILL was first sent, counted from the begin; 0: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,10 +201,17 @@ class Chaos:
             if occurrence.event.fault.until_step == name:
                 occurrence.forego()
         self._strike("before", name)
+
+    def during_step(self, name: str, *, aside: bool = False) -> None:
+        """Arm the faults of this moment: the step's action begins now.
+
+        A fault without an offset is injected before this returns, or beside it where the action waits for nobody
+        (`aside`: the operations of a workload).
+        """
         for occurrence in self._occurrences:
             moment = occurrence.event.moment
             if isinstance(moment, AtStep) and (moment.moment, moment.step) == ("during", name):
-                self._later(occurrence, moment.offset.seconds)
+                self._later(occurrence, moment.offset.seconds, aside=aside)
 
     def after_step(self, name: str) -> None:
         """Give up the faults that were due during this step and did not come to it; inject those that come after it.
@@ -279,12 +286,12 @@ class Chaos:
         occurrence.released.wait(seconds)
         occurrence.revert()
 
-    def _later(self, occurrence: Occurrence, seconds: float) -> None:
+    def _later(self, occurrence: Occurrence, seconds: float, *, aside: bool = False) -> None:
         def strike() -> None:
             if not self._finished.wait(seconds):
                 self._start(occurrence)
 
-        if seconds <= 0:
+        if seconds <= 0 and not aside:
             self._start(occurrence)
         else:
             self._thread(strike)

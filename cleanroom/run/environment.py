@@ -112,11 +112,12 @@ class Environment:
             resolv_conf=self._ports.network.resolv_conf(self.slot.index),
             environment=telemetry_variables(service, endpoint, suite.otel.resource, self._plan.seed),
             cgroup_parent=self._ports.cgroup_parent,
-            traceparent=self._issue(),
+            traceparent=self.issue(),
         )
         return Placed(service=service, placement=placement)
 
-    def _issue(self) -> str:
+    def issue(self) -> str:
+        """Return a `traceparent` for traffic whose amount depends on timing: in judging, out of the digest."""
         trace_id, traceparent = self._tracer.issue_trace()
         self._noise.append(trace_id)
         return traceparent

@@ -11,7 +11,8 @@ from cleanroom.run.events import Event
 from cleanroom.run.journal import Journal
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import IterationRecord, ScenarioRecord, Trouble
-from cleanroom.run.scenario import Stage, mark, play
+from cleanroom.run.scenario import mark, play
+from cleanroom.run.stage import Stage
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, StartTrace, Tracer, span
 from cleanroom.run.trouble import trouble_of
 from cleanroom.spec.scenario import Scenario

@@ -46,7 +46,10 @@ class StepRecord:
     status: int | None = None
     stdout: str = ""
     stderr: str = ""
+    truncated: tuple[str, ...] = ()
+    """Which of its outputs were cut where they came in: what is missing of them is nowhere."""
     breaches: tuple[StepBreach, ...] = ()
+    attempts: int = 1
     optional: bool = False
     start_ns: int = 0
     end_ns: int = 0

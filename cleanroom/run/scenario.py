@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cleanroom.clock import Deadline
-from cleanroom.drive.act import carry_out
-from cleanroom.drive.reach import Limits, Reach
-from cleanroom.drive.result import ActionResult
 from cleanroom.errors import CleanroomError, ExitCode
 from cleanroom.faults.base import FaultContext
-from cleanroom.plan.model import Plan
-from cleanroom.quantity import Duration
+from cleanroom.run.bounds import Bounds
 from cleanroom.run.chaos import Chaos, ChaosPorts
-from cleanroom.run.environment import Environment
 from cleanroom.run.events import Event
-from cleanroom.run.journal import Journal
-from cleanroom.run.ports import Ports
 from cleanroom.run.record import FaultRecord, Outcome, ScenarioRecord, StepRecord, Trouble
-from cleanroom.run.step import Timed, cut_timeout, record_of, service_of, skipped, timed, type_of
-from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer
-from cleanroom.spec.query import ExecAction, HttpAction, RedisAction, SqlAction
+from cleanroom.run.stage import Stage
+from cleanroom.run.stepper import Stepper, skip
+from cleanroom.run.tracing import OpenSpan
 from cleanroom.spec.scenario import Scenario
-from cleanroom.spec.step import HealAction, InjectAction, RunAction, SleepAction, Step
 
 SETTLE_FIRST = 0.01
 SETTLE_MOST = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Where a scenario plays: the plan, the iteration, the tracer and the environment."""
-
-    ports: Ports
-    plan: Plan
-    iteration: int
-    tracer: Tracer
-    environment: Environment
-    journal: Journal
 
 
 class Play:
@@ -49,8 +28,8 @@ class Play:
         self._ports = stage.ports
         self._scenario = scenario
         self._parent = parent
-        self._deadline = Deadline.after(stage.ports.clock, scenario.timeout.seconds)
         self._chaos = Chaos(stage.plan.timeline(scenario.name), self._chaos_ports())
+        self._stepper = Stepper(stage, scenario, self._chaos, Bounds.of(scenario, stage.ports.clock))
 
     def _chaos_ports(self) -> ChaosPorts:
         environment = self._stage.environment
@@ -77,127 +56,16 @@ class Play:
         self._chaos.begin()
         try:
             for step in self._scenario.steps:
-                reason = blocked or self._stop_reason()
-                record = skipped(step, reason) if reason else self._step(step)
-                records.append(record)
-                if record.outcome == "failed" and not (step.continue_on_failure or step.optional):
+                reason = blocked or ("the run was interrupted" if self._ports.stop.requested else "")
+                done = skip(step, reason) if reason else self._stepper.carry(step, self._parent)
+                records += done
+                if done[0].outcome == "failed" and not (step.continue_on_failure or step.optional):
                     blocked = f"step {step.name!r} failed before it"
         finally:
             faults = self._chaos.finish()
         for fault in faults:
             self._tell_fault(fault)
         return tuple(records), faults
-
-    def _stop_reason(self) -> str:
-        if self._ports.stop.requested:
-            return "the run was interrupted"
-        if self._deadline.expired():
-            return f"the scenario's timeout of {self._scenario.timeout} had passed"
-        return ""
-
-    def _step(self, step: Step) -> StepRecord:
-        self._chaos.before_step(step.name)
-        cut = cut_timeout(step, self._deadline.remaining())
-        attributes: dict[str, AttributeScalar] = {
-            "type": type_of(step),
-            "timeout_ms": int(step.timeout.ms),
-            "attempts": 1,
-        }
-        if service_of(step):
-            attributes["service"] = service_of(step)
-        self._ports.listen(
-            Event(
-                kind="step", text="running", suite=self._stage.plan.suite.name, iteration=self._stage.iteration,
-                scenario=self._scenario.name, subject=step.name,
-            )
-        )  # fmt: skip
-        opened = self._stage.tracer.start(f"cleanroom.step:{step.name}", attributes, parent=self._parent)
-        start_ns = self._ports.clock.now_ns()
-        outcome = timed(self._ports.clock, self._act(cut, opened), start_ns)
-        record = record_of(step, outcome)
-        self._close_step(step, cut, opened, (outcome, record))
-        self._chaos.after_step(step.name)
-        self._ports.listen(
-            Event(
-                kind="step", text=record.reason, suite=self._stage.plan.suite.name, iteration=self._stage.iteration,
-                scenario=self._scenario.name, subject=step.name, seconds=(outcome.end_ns - start_ns) / 10**9,
-                ok=record.outcome == "passed",
-            )
-        )  # fmt: skip
-        return record
-
-    def _close_step(self, step: Step, cut: Step, opened: OpenSpan, done: tuple[Timed, StepRecord]) -> None:
-        result, record = done[0].result, done[1]
-        if result.exit_code is not None:
-            opened.set({"exit_code": result.exit_code})
-        if result.error_type:
-            opened.set({"error.type": result.error_type})
-        if result.error_type or record.outcome == "failed":
-            opened.error(record.reason or result.message)
-        if result.error_type == "timeout":
-            kind = "step" if cut.timeout == step.timeout else "scenario"
-            limit: dict[str, AttributeScalar] = {"kind": kind, "timeout_ms": int(cut.timeout.ms)}
-            # A request or a sleep is cut without any signal.
-            signalled = isinstance(step.action, ExecAction)
-            sent: dict[str, AttributeScalar] = {"grace_ms": int(step.grace.ms)} if signalled else {}
-            self._timeout_span("graceful", {**limit, **sent, **({"signal": "SIGTERM"} if signalled else {})}, opened)
-            if result.killed:
-                self._timeout_span("hard", {**limit, **sent, "signal": "SIGKILL"}, opened)
-        opened.end()
-
-    def _timeout_span(self, how: str, attributes: Mapping[str, AttributeScalar], parent: OpenSpan) -> None:
-        ended = self._stage.tracer.start(f"cleanroom.timeout.{how}", attributes, parent=parent)
-        ended.error("out of time")
-        ended.end()
-
-    def _act(self, step: Step, opened: OpenSpan) -> ActionResult:
-        limits = Limits(timeout=step.timeout, grace=step.grace)
-        match step.action:
-            case ExecAction() | RunAction() | HttpAction() | SqlAction() | RedisAction() as action:
-                return carry_out(self._reach(), action, limits, opened.traceparent)
-            case SleepAction() as action:
-                return self._sleep(action.duration, step.timeout)
-            case InjectAction() as action:
-                return self._chaos_step(action.fault, self._chaos.inject, "inject", step.timeout)
-            case HealAction() as action:
-                return self._chaos_step(action.fault, self._chaos.heal, "heal", step.timeout)
-            case _:
-                # The suite is refused before anything starts; a step must never pass because nobody carries it out.
-                return ActionResult(error_type="engine", message=f"{type_of(step)} cannot be carried out yet")
-
-    def _reach(self) -> Reach:
-        # Asked for each step: a fault may have put another container in the place of one.
-        containers = self._stage.environment.containers
-        return Reach(
-            engine=self._ports.engine, containers=containers, clock=self._ports.clock, stop=self._ports.stop
-        )  # fmt: skip
-
-    def _sleep(self, duration: Duration, limit: Duration) -> ActionResult:
-        clock = self._ports.clock
-        began = clock.monotonic()
-        self._ports.stop.wait(min(duration, limit).seconds)
-        slept = int((clock.monotonic() - began) * 10**9)
-        if duration > limit:
-            return ActionResult(error_type="timeout", message=f"{limit} passed before {duration}", duration_ns=slept)
-        return ActionResult(duration_ns=slept)
-
-    def _chaos_step(self, fault: str, act: Callable[[str], bool], verb: str, limit: Duration) -> ActionResult:
-        """Begin or end a fault. It is never cut half-way, which nobody could take back: one that is late has failed."""
-        clock = self._ports.clock
-        began = clock.monotonic()
-        result = self._verdict_of(fault, started=act(fault), verb=verb)
-        took = int((clock.monotonic() - began) * 10**9)
-        if took > limit.ns and not result.error_type:
-            message = f"to {verb} fault {fault!r} took {Duration(took)}, longer than {limit}"
-            result = ActionResult(error_type="timeout", message=message)
-        return replace(result, duration_ns=took)
-
-    def _verdict_of(self, fault: str, *, started: bool, verb: str) -> ActionResult:
-        if started:
-            return ActionResult()
-        drawn = any(r.drawn for r in self._chaos.records() if r.id == fault)
-        message = f"there was nothing to {verb} of fault {fault!r}" + ("" if drawn else " (no occurrence was drawn)")
-        return ActionResult(error_type="not_started" if drawn else "", message=message)
 
     def _tell_fault(self, fault: FaultRecord) -> None:
         self._ports.listen(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cleanroom.canonical import Json
-from cleanroom.clock import Clock
 from cleanroom.drive.result import ActionResult
 from cleanroom.quantity import Duration
 from cleanroom.run.record import StepBreach, StepRecord
 from cleanroom.spec.comparator import Comparator, describe, judge
-from cleanroom.spec.query import ExecAction, HttpAction
-from cleanroom.spec.step import ACTIONS, Step, StepExpect
+from cleanroom.spec.query import ExecAction, HttpAction, RedisAction, SqlAction
+from cleanroom.spec.step import ACTIONS, RunAction, Step, StepExpect
 from cleanroom.text import one_line, truncate
 
 MAX_TEXT = 64 * 1024
@@ -29,7 +28,11 @@ def type_of(step: Step) -> str:
 
 def service_of(step: Step) -> str:
     """Return the service that the step talks to, or the empty string."""
-    return step.action.service if isinstance(step.action, ExecAction | HttpAction) else ""
+    match step.action:
+        case ExecAction() | RunAction() | HttpAction() | SqlAction() | RedisAction() as action:
+            return action.service
+        case _:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +44,22 @@ class Timed:
     end_ns: int
 
 
-def timed(clock: Clock, result: ActionResult, start_ns: int) -> Timed:
-    """Return `result` with its window, ended now."""
-    return Timed(result, start_ns, clock.now_ns())
+def record_of(step: Step, outcome: Timed, *, missing: tuple[StepBreach, ...] = (), late: str = "") -> StepRecord:
+    """Return the step's record: `expect` decides where there is one, else the action's own error (unless allowed).
 
-
-def record_of(step: Step, outcome: Timed) -> StepRecord:
-    """Return the step's record: `expect` decides where there is one, else the action's own error (unless allowed)."""
+    `missing` are captures that found nothing; `late`, where it is not empty, fails the step whatever it allows.
+    """
     result = outcome.result
-    breaches = tuple(_breaches(step.expect, result)) if step.expect is not None else ()
-    judged = step.expect is not None
-    failed = bool(breaches) or _unexpected_error(step, result)
+    breaches = (*(_breaches(step.expect, result) if step.expect is not None else ()), *missing)
+    unexpected = bool(late) or _unexpected_error(step, result)
+    failed = bool(breaches) or unexpected
     reason = ""
-    if breaches:
+    if breaches and not (missing and unexpected):
         reason = "; ".join(f"{b.what}: expected {b.expected}, found {b.found}" for b in breaches)
     elif failed:
         reason = result.message or result.error_type
-        at = step.at
-        breaches = (
-            (StepBreach(what="error", expected="no error", found=one_line(reason, 500), at=at),) if judged else ()
-        )
+        error = StepBreach(what="error", expected="no error", found=one_line(reason, 500), at=step.at)
+        breaches = (error,) if step.expect is not None and not breaches else breaches
     return StepRecord(
         name=step.name,
         type=type_of(step),
@@ -72,6 +71,7 @@ def record_of(step: Step, outcome: Timed) -> StepRecord:
         status=result.status,
         stdout=truncate(result.stdout if result.stdout is not None else result.body or "", MAX_TEXT),
         stderr=truncate(result.stderr or "", MAX_TEXT),
+        truncated=result.truncated,
         breaches=breaches,
         optional=step.optional,
         start_ns=outcome.start_ns,
@@ -80,11 +80,11 @@ def record_of(step: Step, outcome: Timed) -> StepRecord:
     )
 
 
-def skipped(step: Step, reason: str) -> StepRecord:
-    """Return the record of a step that was not started."""
+def skipped(step: Step, reason: str, error_type: str = "") -> StepRecord:
+    """Return the record of a step that was not started, with an error type where that is more than an order."""
     return StepRecord(
         name=step.name, type=type_of(step), service=service_of(step), outcome="skipped", reason=reason,
-        optional=step.optional, at=step.at,
+        error_type=error_type, optional=step.optional, at=step.at,
     )  # fmt: skip
 
 
@@ -109,6 +109,7 @@ def _breaches(expect: StepExpect, result: ActionResult) -> Iterator[StepBreach]:
         ("stdout", expect.stdout, result.stdout, result.stdout is not None),
         ("stderr", expect.stderr, result.stderr, result.stderr is not None),
         ("status", expect.status, result.status, result.status is not None),
+        ("rows", expect.rows, _rows(result), result.rows is not None),
         ("body", expect.body, result.body, result.body is not None),
         ("error_type", expect.error_type, result.error_type, bool(result.error_type)),
         ("duration", expect.duration, Duration(result.duration_ns), True),
@@ -124,6 +125,10 @@ def _breaches(expect: StepExpect, result: ActionResult) -> Iterator[StepBreach]:
     for path, comparator in expect.json.items():
         value, present = at_path(result.json, path) if result.has_json else (None, False)
         yield from _breach(f"json.{path}", comparator, value, present=present, result=result)
+
+
+def _rows(result: ActionResult) -> list[Json]:
+    return [dict(row) for row in result.rows or ()]
 
 
 def _breach(
@@ -162,9 +167,3 @@ def at_path(value: Json, path: str) -> tuple[Json, bool]:
         else:
             return None, False
     return current, True
-
-
-def cut_timeout(step: Step, remaining: float) -> Step:
-    """Return the step with its timeout shortened to what the scenario has left, in seconds."""
-    left = Duration(max(1, int(remaining * 10**9)))
-    return replace(step, timeout=min(step.timeout, left))

@@ -147,8 +147,9 @@ REGISTRY: Final = (
     ),
     SpanRule(
         name="cleanroom.step:<name>",
-        parents=("cleanroom.scenario",),
-        meaning="one step, with all its attempts; the spans of the services it calls hang under it",
+        parents=("cleanroom.scenario", "cleanroom.step:<name>"),
+        meaning="one step, with all its attempts, under the one with `parallel` that it stands in; the spans of the "
+        "services it calls hang under it",
         attributes=(
             _string("type", "the action, e.g. `exec`, `http`"),
             _string("service", "the service it is aimed at"),

@@ -136,10 +136,10 @@ _COMMON: Mapping[str, Key] = MappingProxyType({
     ),
     "retry": Key(
         retry, "Tries the action again when it fails; `expect` judges the last attempt.", example="{attempts: 3}",
-        errors=("contradiction",), later=True,
+        errors=("contradiction",),
     ),
     "capture": Key(
-        captures, "Keeps values of the result for later steps.", errors=("impossible", "contradiction"), later=True
+        captures, "Keeps values of the result for later steps.", errors=("impossible", "contradiction"),
     ),
     "expect": Key(step_expect, "What must hold of the result.", example="{exit_code: 0}", errors=("impossible",)),
     "allow": Key(error_types, "Error types that do not fail the step.", example="[timeout, connection_refused]"),

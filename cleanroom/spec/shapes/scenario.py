@@ -56,7 +56,7 @@ _SCENARIO = Record(
         "deadline": Key(
             positive_duration,
             "An offset from the scenario's start: a step that would begin later is not started and named so, and the "
-            "running one is cut.", example="45s", errors=("contradiction",), later=True,
+            "running one is cut.", example="45s", errors=("contradiction",),
         ),
         "steady_state": Key(
             steady_state, "What must hold of the system before, during and after the steps.",

@@ -22,7 +22,7 @@ _PARALLEL = Key(
     items(_INNER, at_least=1).then(lambda steps: ParallelAction(steps=steps)),
     "Runs steps at the same time, begun on a barrier; it fails when one of them does.",
     example="[{name: left, http: {service: api}}, {name: right, http: {service: web}}]",
-    errors=("impossible",), later=True,
+    errors=("impossible",),
 )  # fmt: skip
 step: Shape[Step] = step_with(
     "scenarios[].steps[]",

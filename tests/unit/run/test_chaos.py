@@ -263,16 +263,38 @@ def test_an_offset_strikes_while_the_step_runs(moment):
     stand = Stand((latency(moment=moment),))
     stand.chaos.begin()
     stand.chaos.before_step("place")
+    stand.chaos.during_step("place")
     stand.until("verify slow#0")
     (record,) = stand.chaos.finish()
     assert (record.injected, record.reverted) == (True, True)
 
 
+def test_what_comes_during_a_step_waits_for_its_action():
+    stand = Stand((latency(moment=AtStep(moment="during", step="place", offset=Duration(0))),))
+    stand.chaos.begin()
+    stand.chaos.before_step("place")
+    assert stand.story == []
+    stand.chaos.during_step("place")
+    assert stand.only("inject") == ["inject slow#0"]
+    stand.chaos.finish()
+
+
+def test_operations_that_have_begun_do_not_wait_for_a_fault():
+    stand = Stand((latency(moment=AtStep(moment="during", step="place", offset=Duration(0))),))
+    stand.chaos.before_step("place")
+    stand.chaos.during_step("place", aside=True)
+    stand.until("verify slow#0")
+    assert len(stand.chaos._threads) == 1
+    stand.chaos.finish()
+
+
 def test_what_a_step_was_too_short_for_is_not_made_up_for_in_another():
     stand = Stand((latency(moment=AtStep(moment="during", step="place", offset=Duration(50 * MS))),))
     stand.chaos.before_step("place")
+    stand.chaos.during_step("place")
     stand.chaos.after_step("place")
     stand.chaos.before_step("look")
+    stand.chaos.during_step("look")
     for thread in stand.chaos._threads:
         thread.join()
     (record,) = stand.chaos.finish()

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cleanroom.drive.result import ActionResult
 from cleanroom.quantity import Duration
-from cleanroom.run.step import MAX_TEXT, Timed, at_path, cut_timeout, record_of, service_of, skipped, type_of
+from cleanroom.run.step import MAX_TEXT, Timed, at_path, record_of, service_of, skipped, type_of
 from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.query import ExecAction, HttpAction
 from cleanroom.spec.step import HealAction, InjectAction, SleepAction, Step, StepExpect
@@ -168,10 +166,3 @@ def test_the_kinds_of_steps(action, kind, service):
     assert (type_of(step), service_of(step)) == (kind, service)
     record = skipped(step, "why")
     assert (record.outcome, record.reason, record.type) == ("skipped", "why", kind)
-
-
-@given(st.integers(1, 10**12), st.floats(0, 1000))
-def test_a_step_never_has_more_time_than_it_or_its_scenario_allows(ns, remaining):
-    cut = cut_timeout(exec_step("a", timeout=Duration(ns)), remaining)
-    assert 1 <= cut.timeout.ns <= ns
-    assert cut.timeout.seconds <= max(remaining, 1e-9)

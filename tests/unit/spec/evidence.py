@@ -7,7 +7,7 @@ other: a key that becomes available needs a reader before it can have a row.
 
 from __future__ import annotations
 
-_ACTION = "run/scenario:Play._act step.action"
+_ACTION = "run/stepper:Stepper._act step.action"
 _SERVICE = "engine/service:container_spec"
 _LIMITS = "engine/service:container_spec limits"
 _HTTP = "drive/http:run_http action"
@@ -53,6 +53,22 @@ _IN_TIME = {
     "level": "validate/timing:broken wanted.level",
 }
 _SELECTED = {**_IN_TIME, "spans": "validate/timing:selected wanted.spans"}
+_STEP = {
+    **dict.fromkeys(("exec", "http"), _ACTION),
+    "sleep": "run/stepper:Stepper._act action.duration",
+    "inject": "run/stepper:Stepper._act action.fault",
+    "heal": "run/stepper:Stepper._act action.fault",
+    "name": "run/stepper:Stepper._perform step.name",
+    "timeout": "run/stepper:Stepper._perform step.timeout",
+    "grace": "run/stepper:Stepper._act step.grace",
+    "parallel": "run/stepper:Stepper._together action.steps",
+    "retry": "run/stepper:Stepper._attempts begun.step.retry",
+    "capture": "run/capture:captured_of step.capture",
+    "expect": "run/step:record_of step.expect",
+    "allow": "run/step:_unexpected_error step.allow",
+    "optional": "run/scenario:Play.run step.optional",
+    "continue_on_failure": "run/scenario:Play.run step.continue_on_failure",
+}
 READERS = {
     "": {
         "environment": "run/iteration:Iteration._scenarios self._plan.suite.environment",
@@ -128,7 +144,8 @@ READERS = {
         "name": "plan/timeline:_Drawing._event self.scenario.name",
         "description": "plan/document:plan_json suite.scenarios[index].description",
         "tags": "pipeline/suites:_tagged s.tags",
-        "timeout": "run/scenario:Play.__init__ scenario.timeout",
+        "timeout": "run/bounds:Bounds.of scenario.timeout",
+        "deadline": "run/bounds:Bounds.of scenario.deadline",
         "steps": "run/scenario:Play.run self._scenario.steps",
         "chaos": "plan/timeline:_Drawing.plan self.scenario.chaos",
         "expect": "validate/scenario:judge_scenario scenario.expect",
@@ -140,19 +157,14 @@ READERS = {
         "reason": "validate/failures:accept known.reason",
         "strict": "validate/failures:accept known.strict",
     },
-    "scenarios[].steps[]": {
-        **dict.fromkeys(("exec", "http"), _ACTION),
-        "sleep": "run/scenario:Play._act action.duration",
-        "inject": "run/scenario:Play._act action.fault",
-        "heal": "run/scenario:Play._act action.fault",
-        "name": "run/scenario:Play._step step.name",
-        "timeout": "run/scenario:Play._act step.timeout",
-        "grace": "run/scenario:Play._act step.grace",
-        "expect": "run/step:record_of step.expect",
-        "allow": "run/step:_unexpected_error step.allow",
-        "optional": "run/scenario:Play.run step.optional",
-        "continue_on_failure": "run/scenario:Play.run step.continue_on_failure",
+    "scenarios[].steps[]": _STEP,
+    "scenarios[].steps[].parallel[]": {name: row for name, row in _STEP.items() if name != "parallel"},
+    "retry": {
+        "attempts": "run/stepper:Stepper._attempts retry.attempts",
+        **{name: f"run/retry:pauses retry.{name}" for name in ("initial", "factor", "max", "jitter")},
+        "on": "run/retry:is_tried_again retry.on",
     },
+    "scenarios[].steps[].capture.<name>": dict.fromkeys(("json", "regex", "header"), "run/capture:_value capture.by"),
     "scenarios[].steps[].exec": {
         **{name: f"{_EXEC}.{name}" for name in ("service", "command", "user", "env", "stdin", "working_dir")},
     },
@@ -191,8 +203,8 @@ READERS = {
     "scenarios[].chaos[].at": {
         "before_step": "run/chaos:Chaos._strike planned.step",
         "after_step": "run/chaos:Chaos._strike planned.step",
-        "during_step": "run/chaos:Chaos.before_step moment.step",
-        "offset": "run/chaos:Chaos.before_step moment.offset",
+        "during_step": "run/chaos:Chaos.during_step moment.step",
+        "offset": "run/chaos:Chaos.during_step moment.offset",
     },
     "scenarios[].chaos[].repeat": {
         "every": "plan/timeline:_moment fault.repeat.every",

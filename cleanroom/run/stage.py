@@ -1,0 +1,31 @@
+"""Where a scenario plays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cleanroom.drive.reach import Reach
+from cleanroom.plan.model import Plan
+from cleanroom.run.environment import Environment
+from cleanroom.run.journal import Journal
+from cleanroom.run.ports import Ports
+from cleanroom.run.tracing import Tracer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where a scenario plays: the plan, the iteration, the tracer and the environment."""
+
+    ports: Ports
+    plan: Plan
+    iteration: int
+    tracer: Tracer
+    environment: Environment
+    journal: Journal
+
+    def reach(self) -> Reach:
+        """Return what clients can reach now: a fault may have put another container in the place of one."""
+        return Reach(
+            engine=self.ports.engine, containers=self.environment.containers, clock=self.ports.clock,
+            stop=self.ports.stop,
+        )  # fmt: skip
