@@ -50,7 +50,14 @@ def _update(path: Path, name: str, rules: dict[str, Any]) -> str:
         before = path.read_bytes()
         mark = codecs.BOM_UTF8 if before.startswith(codecs.BOM_UTF8) else b""
         text = before.removeprefix(mark).decode("utf-8")
-        after = mark + amend_normalize(text, drop=rules["drop"], replace=pairs, siblings=rules["siblings"]).encode()
+        amended = amend_normalize(
+            text,
+            drop=rules["drop"],
+            drop_spans=rules["drop_spans"],
+            replace=pairs,
+            siblings=rules["siblings"],
+        )
+        after = mark + amended.encode()
         if after == before:
             return f"{name}: has the proposed rules already"
         replace_file(path.resolve(), after)

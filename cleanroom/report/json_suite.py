@@ -125,6 +125,7 @@ def _rules_json(rules: Rules | None) -> Json:
         "drop": list(rules.drop),
         "replace": [{"pattern": pattern, "with": standing} for pattern, standing in rules.replace],
         "siblings": rules.siblings,
+        "drop_spans": [*rules.drop_spans],
     }
 
 

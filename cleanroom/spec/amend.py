@@ -34,6 +34,7 @@ def amend_normalize(
     text: str,
     *,
     drop: Sequence[str] = (),
+    drop_spans: Sequence[str] = (),
     replace: Sequence[tuple[str, str]] = (),
     siblings: str = "",
 ) -> str:
@@ -45,13 +46,19 @@ def amend_normalize(
     rules: dict[str, Any] = {}
     if drop:
         rules["drop"] = list(drop)
+    if drop_spans:
+        rules["drop_spans"] = list(drop_spans)
     if replace:
         rules["replace"] = [{"pattern": pattern, "with": standing} for pattern, standing in replace]
     if siblings:
         rules["siblings"] = siblings
     if not rules:
         return text
-    if any(mark in part for part in (*drop, *(part for pair in replace for part in pair)) for mark in _TEMPLATE):
+    if any(
+        mark in part
+        for part in (*drop, *drop_spans, *(part for pair in replace for part in pair))
+        for mark in _TEMPLATE
+    ):
         raise _by_hand(rules, "a rule holds what a template would take for its own")
     wanted = {"determinism": {"normalize": rules}}
     before = _data(text)

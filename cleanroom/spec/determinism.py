@@ -33,6 +33,8 @@ class Normalize:
     """`determinism.normalize`: what is taken out of a trace before its digest."""
 
     drop: tuple[str, ...] = ()
+    drop_spans: tuple[str, ...] = ()
+    """Globs of the names of services' spans that are left out; what is below them moves up."""
     replace: tuple[Replacement, ...] = ()
     keep: tuple[str, ...] = ()
     siblings: Literal["unordered", "by_start"] = "unordered"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cleanroom.canonical import Json, canonical_bytes
@@ -23,9 +24,32 @@ def applied(run: NormalisedTrace, rules: Rules) -> NormalisedTrace:
     named as it was: the result is for comparing, not for publishing.
     """
     change = _Change(rules)
-    spans = [span if span.of_runner else _changed(span, change) for span in run.spans]
+    kept = _without(run.spans, rules.drop_spans)
+    spans = [span if span.of_runner else _changed(span, change) for span in kept]
     siblings = rules.siblings or run.siblings
-    return replace(run, siblings=siblings, spans=canonical_order(spans, siblings))
+    return replace(
+        run,
+        siblings=siblings,
+        spans=canonical_order(spans, siblings),
+        left_out=run.left_out + len(run.spans) - len(spans),
+    )
+
+
+def _without(spans: Sequence[NormalisedSpan], globs: tuple[str, ...]) -> Sequence[NormalisedSpan]:
+    """Return the spans, in pre-order, without services' spans of these names; what is below them moves up."""
+    if not globs:
+        return spans
+    kept: list[NormalisedSpan] = []
+    gone: list[int] = []  # depths of those above that are left out
+    for span in spans:
+        while gone and gone[-1] >= span.depth:
+            gone.pop()
+        depth = span.depth - len(gone)
+        if not span.of_runner and matches(span.name, globs):
+            gone.append(span.depth)
+        else:
+            kept.append(span if depth == span.depth else replace(span, depth=depth))
+    return kept
 
 
 class _Change:

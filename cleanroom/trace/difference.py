@@ -37,6 +37,10 @@ class Difference:
     """Both sides as people read them."""
     exact: tuple[Json, Json] = (None, None)
     classification: Classification
+    name: str = ""
+    """The name under the rules of a missing or extra span."""
+    of_runner: bool = False
+    """Whether a missing or extra span is the runner's."""
     parents: tuple[int, int] = (ROOT, ROOT)
     """Indexes of the spans above on both sides, of a missing or extra span and of an order."""
 
@@ -82,6 +86,8 @@ def _one_sided(left: Spans, right: Spans, match: Match, above: tuple[str, ...], 
         path=_words(_below(above, span)),
         values=(span.name, ABSENT) if missing else (ABSENT, span.name),
         classification="missing span" if missing else "extra span",
+        name=span.name,
+        of_runner=span.of_runner,
         parents=parents,
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cleanroom.canonical import Json
 from cleanroom.trace.forest import ROOT, EncodedSpans, NormalisedSpan, arrange, preorder
 from cleanroom.trace.model import Origin, Span, Trace, place_of
-from cleanroom.trace.rules import RUNNER_SKIPPED, NormaliseOptions, Siblings, rule_set_id
+from cleanroom.trace.rules import RUNNER_SKIPPED, NormaliseOptions, Siblings, matches, rule_set_id
 from cleanroom.trace.span_text import SpanTexts
 
 
@@ -21,6 +21,8 @@ class NormalisedTrace:
     rule_set: str
     siblings: Siblings = "unordered"
     spans: Sequence[NormalisedSpan] = ()
+    left_out: int = 0
+    """How many spans of services the rule of `drop_spans` took away; in no digest."""
 
     def to_json(self) -> Json:
         """Return the trace as JSON: spans in pre-order, each with its depth (flat: a trace may be deeper than JSON)."""
@@ -37,8 +39,9 @@ def normalise(trace: Trace, options: NormaliseOptions) -> NormalisedTrace:
     Spans of other traces than the iteration's become roots of their own; a span whose parent is missing, or whose
     parents form a cycle, is a root that says so. Raises `SpecError` for a broken pattern of `options.replace`.
     """
-    kept = _kept(trace, options)
-    parents, detached = _structure(kept, trace)
+    left_out = _LeftOut(trace, options)
+    kept = _kept(trace, options, left_out)
+    parents, detached = _structure(kept, trace, left_out)
     children = _children(parents)
     writer = SpanTexts(trace, options)
     names = [writer.name(span) for span in kept]
@@ -55,12 +58,52 @@ def normalise(trace: Trace, options: NormaliseOptions) -> NormalisedTrace:
         spans=EncodedSpans(
             array("q", [depths[i] for i in order]), [texts[i] for i in order], [subtrees[i] for i in order]
         ),
+        left_out=sum(left_out.by_spec(span) for span in trace.spans) if left_out.names else 0,
     )
 
 
-def _kept(trace: Trace, options: NormaliseOptions) -> list[Span]:
-    """Return the spans that count, in order of start: no issued trace, no second delivery, no retry of the runner."""
-    counted = [span for span in trace.spans if span.trace_id not in options.excluded_traces and not _skipped(span)]
+class _LeftOut:
+    """Which spans do not count, and who is the parent of what is below them."""
+
+    def __init__(self, trace: Trace, options: NormaliseOptions) -> None:
+        self._by_id = trace.by_id
+        self._issued = options.excluded_traces
+        self._above: dict[tuple[str, str], str] = {}
+        globs = options.drop_spans
+        every = {span.name for span in trace.spans if span.origin is Origin.SERVICE} if globs else set()
+        self.names = frozenset(name for name in every if matches(name, globs))
+
+    def __call__(self, span: Span) -> bool:
+        """Whether the span is left out by a rule: a retry of the runner, or one that the spec names."""
+        if span.origin is Origin.RUNNER:
+            return span.name in RUNNER_SKIPPED
+        return span.name in self.names
+
+    def by_spec(self, span: Span) -> bool:
+        """Whether the spec's own rule leaves out a span that would count otherwise."""
+        return span.origin is Origin.SERVICE and span.name in self.names and span.trace_id not in self._issued
+
+    def parent_id(self, span: Span) -> str:
+        """Return the id of the nearest ancestor that counts; a chain is walked once, a circle ends where it began."""
+        way: list[tuple[str, str]] = []
+        key = (span.trace_id, span.parent_id)
+        seen: set[tuple[str, str]] = set()
+        while key not in self._above:
+            parent = self._by_id.get(key)
+            if parent is None or key in seen or not self(parent):
+                self._above[key] = key[1]
+                break
+            seen.add(key)
+            way.append(key)
+            key = (parent.trace_id, parent.parent_id)
+        found = self._above[key]
+        self._above.update(dict.fromkeys(way, found))
+        return found
+
+
+def _kept(trace: Trace, options: NormaliseOptions, left_out: _LeftOut) -> list[Span]:
+    """Return the spans that count, in order of start: no issued trace, no second delivery, none that is left out."""
+    counted = [span for span in trace.spans if span.trace_id not in options.excluded_traces and not left_out(span)]
     if len(trace.by_id) == len(trace.spans):
         return counted
     deliveries = Counter((span.trace_id, span.span_id) for span in counted)
@@ -77,11 +120,7 @@ def _kept(trace: Trace, options: NormaliseOptions) -> list[Span]:
     return kept
 
 
-def _skipped(span: Span) -> bool:
-    return span.origin is Origin.RUNNER and span.name in RUNNER_SKIPPED
-
-
-def _structure(kept: list[Span], trace: Trace) -> tuple[list[int], dict[int, str]]:
+def _structure(kept: list[Span], trace: Trace, left_out: _LeftOut) -> tuple[list[int], dict[int, str]]:
     """Return (each span's parent by index, index → why a root is not where it claims to be)."""
     first: dict[tuple[str, str], int] = {}
     for index, span in enumerate(kept):
@@ -90,7 +129,7 @@ def _structure(kept: list[Span], trace: Trace) -> tuple[list[int], dict[int, str
     parents: list[int] = []
     detached: dict[int, str] = {}
     for index, span in enumerate(kept):
-        parent_id = _parent_id(span, trace) if hops else span.parent_id
+        parent_id = left_out.parent_id(span) if hops else span.parent_id
         parent = first.get((span.trace_id, parent_id), ROOT) if parent_id else ROOT
         if parent_id and parent == ROOT:
             detached[index] = "its parent is missing"
@@ -110,14 +149,3 @@ def _children(parents: list[int]) -> dict[int, list[int]]:
     for index, parent in enumerate(parents):
         children.setdefault(parent, []).append(index)
     return children
-
-
-def _parent_id(span: Span, trace: Trace) -> str:
-    """Return the id of the nearest ancestor that is not skipped; attempts are not nested, so a few hops suffice."""
-    parent_id = span.parent_id
-    for _ in range(8):
-        parent = trace.by_id.get((span.trace_id, parent_id))
-        if parent is None or not _skipped(parent):
-            break
-        parent_id = parent.parent_id
-    return parent_id

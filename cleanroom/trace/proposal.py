@@ -32,6 +32,7 @@ class Rules:
     """What a spec would have to add to `determinism.normalize`."""
 
     drop: tuple[str, ...] = ()
+    drop_spans: tuple[str, ...] = ()
     replace: tuple[tuple[str, str], ...] = ()
     siblings: Literal["", "unordered"] = ""
 
@@ -41,6 +42,8 @@ class Rules:
         parts = []
         if self.drop:
             parts.append(f"drop: [{', '.join(yaml_word(name) for name in self.drop)}]")
+        if self.drop_spans:
+            parts.append(f"drop_spans: [{', '.join(yaml_word(name) for name in self.drop_spans)}]")
         if self.replace:
             pairs = (f"{{pattern: {yaml_word(one)}, with: {yaml_word(other)}}}" for one, other in self.replace)
             parts.append(f"replace: [{', '.join(pairs)}]")
@@ -53,6 +56,7 @@ class Rules:
         return replace(
             options,
             drop=(*options.drop, *(name for name in self.drop if name not in options.drop)),
+            drop_spans=(*options.drop_spans, *(name for name in self.drop_spans if name not in options.drop_spans)),
             replace=(*options.replace, *self.replace),
             siblings=self.siblings or options.siblings,
         )
@@ -62,6 +66,7 @@ class Rules:
         every = (self, *others)
         return Rules(
             drop=tuple(sorted({name for rules in every for name in rules.drop})),
+            drop_spans=tuple(sorted({name for rules in every for name in rules.drop_spans})),
             replace=tuple(dict.fromkeys(pair for rules in every for pair in rules.replace)),
             siblings="unordered" if any(rules.siblings for rules in every) else "",
         )
@@ -75,6 +80,9 @@ class Watch(Protocol):
 
     def names(self, names: Collection[str]) -> str:
         """Return what selects some of the span names and not the others."""
+
+    def spans(self, name: str) -> str:
+        """Return what selects or counts spans of this name."""
 
     def events(self, names: Collection[str]) -> str:
         """Return what selects some of the event names and not the others."""
@@ -117,8 +125,13 @@ def _attempt(runs: Sequence[NormalisedTrace], again: Again, watch: Watch | None,
             obstacle = _hidden(runs, rules, watch)
             return Proposal(obstacle=obstacle) if obstacle else Proposal(rules=rules)
         wanted: list[Rules] = []
+        everywhere = _names_everywhere(current, found)
         for group in found:
-            answer = _rule(group, current[0].spans, watch, whole=whole)
+            answer = (
+                _rule(group, current[0].spans, watch, whole=whole)
+                if group[0].left is not None and group[0].right is not None
+                else _span_rule(group[0], everywhere, watch)
+            )
             if isinstance(answer, str):
                 return Proposal(obstacle=answer)
             wanted.append(answer)
@@ -127,7 +140,7 @@ def _attempt(runs: Sequence[NormalisedTrace], again: Again, watch: Watch | None,
         more = rules.with_all(wanted)
         # An attribute that is dropped needs no replacement of some of its texts.
         more = replace(more, replace=tuple(pair for pair in more.replace if sources[pair] not in more.drop))
-        if more == rules or len(more.drop) + len(more.replace) > _MAX_RULES:
+        if more == rules or len(more.drop) + len(more.drop_spans) + len(more.replace) > _MAX_RULES:
             break
         rules = more
         current = [again(index, rules) for index in range(len(runs))]
@@ -152,16 +165,34 @@ def _rule(group: list[Difference], spans: Sequence[NormalisedSpan], watch: Watch
     if found.classification == "order":
         judged = watch.order(found.values) if watch is not None else ""
         return f"{judged} judges the order of these spans" if judged else Rules(siblings="unordered")
-    if found.left is None or found.right is None:
-        side = "missing" if found.classification == "missing span" else "extra"
-        return f"{found.path} is {side}, and no rule takes a whole span away"
-    if spans[found.left].of_runner:
+    if found.left is not None and spans[found.left].of_runner:
         return f"{_place(found)} is what the runner itself saw, no noise"
     texts = list(dict.fromkeys(_texts(group))) if all(each.exact_are_texts for each in group) else []
     name = attribute_name(found.attribute)
     if name:
         return _attribute_rule(found, name, None if whole else template_of(texts), watch)
     return _text_rule(found, template_of(texts))
+
+
+def _names_everywhere(runs: Sequence[NormalisedTrace], found: list[list[Difference]]) -> frozenset[str]:
+    """Return the names of services' spans that every run has; empty where no span is one too many."""
+    if all(group[0].left is not None and group[0].right is not None for group in found):
+        return frozenset()
+    return frozenset.intersection(*(frozenset(span.name for span in run.spans if not span.of_runner) for run in runs))
+
+
+def _span_rule(found: Difference, everywhere: frozenset[str], watch: Watch | None) -> Rules | str:
+    """Return the rule that leaves out a span that some runs have once more than others, as after a retry."""
+    side = "missing" if found.classification == "missing span" else "extra"
+    if found.of_runner:
+        return f"{found.path} is {side}, and the runner made it: no noise"
+    judged = watch.spans(found.name) if watch is not None else ""
+    if judged:
+        return f"{found.path} is {side}, and {judged} looks at it"
+    if found.name not in everywhere:
+        # What one run did and another did not at all is no repetition: that is for a person to decide.
+        return f"{found.path} is {side}, and not in every iteration (`drop_spans: [{found.name}]` would leave it out)"
+    return Rules(drop_spans=(_literal(found.name),))
 
 
 def _attribute_rule(found: Difference, name: str, template: Template | None, watch: Watch | None) -> Rules | str:

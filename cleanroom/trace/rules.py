@@ -123,6 +123,8 @@ class NormaliseOptions:
     """Exact text (address, host name, container name or id) → the role that stands for it, e.g. `<db>`."""
     excluded_traces: frozenset[str] = frozenset()
     drop: tuple[str, ...] = ()
+    drop_spans: tuple[str, ...] = ()
+    """Globs of the names, as sent, of services' spans that are left out; what is below them moves up."""
     replace: tuple[tuple[str, str], ...] = ()
     keep: tuple[str, ...] = ()
     siblings: Siblings = "unordered"
@@ -142,6 +144,7 @@ def rule_set_id(options: NormaliseOptions) -> str:
             "replace": [list(pair) for pair in options.replace],
             "keep": keep,
             "siblings": options.siblings,
+            **({"drop_spans": [*sorted(set(options.drop_spans))]} if options.drop_spans else {}),
             **({"bucket_ns": str(options.bucket_ns)} if options.bucket_ns else {}),
         }
     )

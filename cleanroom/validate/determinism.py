@@ -56,12 +56,23 @@ def judge_determinism(
     if len(rule_sets) > 1:
         why = f"digests under different rule sets cannot be compared: {', '.join(sorted(rule_sets))}"
         return _check(wanted, inconclusive=why), None
+    emptied = next((run for run in runs if _emptied(run.trace)), None)
+    if emptied is not None:
+        globs = ", ".join(wanted.normalize.drop_spans)
+        why = (
+            f"drop_spans: [{globs}] leaves no span of a service in iteration {emptied.index + 1}: nothing was compared"
+        )
+        return _check(wanted, inconclusive=why), None
     divergence = _first(wanted, runs, watch)
     if divergence is not None:
         return _check(wanted, finding=_finding(wanted, runs, divergence)), divergence
     if len(runs) < planned:
         return _check(wanted, inconclusive=f"only {len(runs)} of {planned} iterations could be compared"), None
     return _check(wanted), None
+
+
+def _emptied(trace: NormalisedTrace) -> bool:
+    return trace.left_out > 0 and all(span.of_runner for span in trace.spans)
 
 
 def _first(wanted: Determinism, runs: Sequence[Run], watch: Watch | None) -> Divergence | None:

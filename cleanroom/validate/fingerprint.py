@@ -60,6 +60,7 @@ def normalise_options(plan: Plan, iteration: IterationRecord) -> NormaliseOption
         roles=roles(service for record in iteration.scenarios for service in record.services),
         excluded_traces=frozenset(trace for record in iteration.scenarios for trace in record.noise_traces),
         drop=rules.drop,
+        drop_spans=rules.drop_spans,
         replace=tuple((r.pattern, r.replacement) for r in rules.replace),
         keep=rules.keep,
         siblings=rules.siblings,

@@ -25,6 +25,7 @@ class Watched:
         every = [expect for expect in (suite.expect, *(s.expect for s in suite.scenarios)) if expect is not None]
         self._attributes = [looked for expect in every for looked in _attributes(expect)]
         self._names = [looked for expect in every for looked in _names(expect)]
+        self._spans = [*self._names, *(looked for expect in every for looked in _any_span(expect))]
         self._events = [looked for expect in every for looked in _events(expect)]
         self._order = [looked for expect in every for looked in _order(expect)]
 
@@ -35,6 +36,10 @@ class Watched:
     def names(self, names: Collection[str]) -> str:
         """Return the expectation that selects some of these span names and not the others."""
         return _parting(self._names, names)
+
+    def spans(self, name: str) -> str:
+        """Return the expectation that selects or counts spans of this name."""
+        return next((looked.words for looked in self._spans if looked.pattern.matches(name)), "")
 
     def events(self, names: Collection[str]) -> str:
         """Return the expectation that selects some of these event names and not the others."""
@@ -101,6 +106,19 @@ def _names(expect: Expect) -> Iterator[_Looked]:
         yield from _each("overlap", overlap.at, overlap.first, overlap.second)
     for selected in expect.selected:
         yield from _each("intervals, rate or concurrency", selected.at, selected.spans.name)
+
+
+def _any_span(expect: Expect) -> Iterator[_Looked]:
+    """Yield what looks at spans whatever their name."""
+    unnamed = [("spans", span.at) for span in expect.spans if span.name is None]
+    unnamed += [("counts", count.at) for count in expect.counts if count.what != "by_name"]
+    unnamed += [("status.all", status.at) for status in expect.status if status.name is None]
+    unnamed += [
+        ("intervals, rate or concurrency", selected.at) for selected in expect.selected if selected.spans.name is None
+    ]
+    if expect.graph is not None:
+        unnamed.append(("graph", expect.graph.at))
+    yield from (_Looked(Pattern("*"), _words(key, at)) for key, at in unnamed)
 
 
 def _each(key: str, at: Position, *patterns: Pattern | None) -> Iterator[_Looked]:

@@ -57,6 +57,11 @@ _NORMALIZE = Record(
         "drop": Key(
             texts, "Globs of the names of attributes that are left out.", default="[]", example='["session.*"]'
         ),
+        "drop_spans": Key(
+            texts, "Globs of the names of services' spans that are left out, such as those of a retry; what is below "
+            "them moves up. Where this leaves no span of a service, nothing was compared: inconclusive.",
+            default="[]", example='["retry *"]',
+        ),
         "replace": Key(
             items(_REPLACE.making(lambda **values: Replacement(pattern=values["pattern"], replacement=values["with"]))),
             "Text that differs between iterations, and what stands for it.",

@@ -14,7 +14,12 @@ from cleanroom.report.json_report import render_json
 from tests.unit.pipeline.specs import spec
 from tests.unit.report import runs
 
-RULES = {"drop": ["order.id"], "replace": [{"pattern": "^a \\d+$", "with": "a <n>"}], "siblings": ""}
+RULES = {
+    "drop": ["order.id"],
+    "drop_spans": ["retry"],
+    "replace": [{"pattern": "^a \\d+$", "with": "a <n>"}],
+    "siblings": "",
+}
 
 
 def report(folder, *suites):

@@ -363,7 +363,7 @@ READERS = {
     },
     "determinism.normalize": {
         name: f"validate/fingerprint:normalise_options rules.{name}"
-        for name in ("drop", "replace", "siblings", "keep", "durations")
+        for name in ("drop", "drop_spans", "replace", "siblings", "keep", "durations")
     },
     "determinism.normalize.durations": {"bucket": "validate/fingerprint:normalise_options rules.durations.bucket"},
     "determinism.normalize.replace[]": {

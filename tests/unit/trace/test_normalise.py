@@ -12,6 +12,7 @@ from cleanroom.trace.digest import trace_digest
 from cleanroom.trace.forest import canonical_order
 from cleanroom.trace.model import Resource, SpanEvent, SpanKind, SpanLink, StatusCode, Trace
 from cleanroom.trace.normalise import NormaliseOptions, normalise
+from cleanroom.trace.rules import rule_set_id
 from tests.unit.trace.spans import TRACE, forests, runner, span, system
 
 PLAIN = NormaliseOptions()
@@ -322,3 +323,26 @@ def test_the_json_is_flat_and_carries_its_rule_set():
         (3, "INSERT orders"),
         (3, "SELECT stock"),
     ]
+
+
+def test_spans_that_the_spec_leaves_out_are_gone_and_what_is_below_them_moves_up():
+    chain = [span("top", 1), *(span(f"retry {n}", n, n - 1) for n in range(2, 40)), span("leaf", 40, 39)]
+    found = normalise(Trace.of(chain), NormaliseOptions(drop_spans=("retry *",)))
+    assert [(s.name, s.depth) for s in found.spans] == [("top", 0), ("leaf", 1)]
+    assert found.left_out == 38
+    assert trace_digest(found) == trace_digest(
+        replace(normalise(Trace.of([span("top", 1), span("leaf", 40, 1)]), NormaliseOptions()), rule_set=found.rule_set)
+    )
+
+
+def test_a_circle_of_spans_that_are_left_out_holds_nobody_up():
+    circle = [span("retry", 1, 2), span("retry", 2, 1), span("leaf", 3, 1)]
+    found = normalise(Trace.of(circle), NormaliseOptions(drop_spans=("retry",)))
+    assert [s.name for s in found.spans] == ["leaf"]
+
+
+def test_the_rule_is_part_of_the_rule_set_and_never_takes_a_span_of_the_runner():
+    assert rule_set_id(NormaliseOptions(drop_spans=("x",))) != rule_set_id(NormaliseOptions())
+    found = normalise(Trace.of([runner("cleanroom.iteration", 1)]), NormaliseOptions(drop_spans=("*",)))
+    assert [s.name for s in found.spans] == ["cleanroom.iteration"]
+    assert found.left_out == 0

@@ -134,15 +134,19 @@ def test_spans_that_begin_in_the_order_of_a_map_differ_only_where_order_counts()
     assert len(digests(traces, found.rules, siblings="by_start")) == 1
 
 
-def test_an_extra_retry_is_named_and_shown_among_its_siblings_and_no_rule_is_made_up():
-    def trace(tries):
-        calls = [span("POST /pay", n, 1, kind=SpanKind.CLIENT, status=StatusCode.ERROR) for n in range(2, 1 + tries)]
-        return Trace.of([span("POST /orders", 1), *calls, span("POST /pay", 9, 1, kind=SpanKind.CLIENT)])
+def retried(tries):
+    calls = [span("POST /pay", n, 1, kind=SpanKind.CLIENT, status=StatusCode.ERROR) for n in range(2, 1 + tries)]
+    return Trace.of([span("POST /orders", 1), *calls, span("POST /pay", 9, 1, kind=SpanKind.CLIENT)])
 
-    found = judged([trace(1), trace(1), trace(1), trace(2), trace(1)])
+
+RETRIED = [retried(1), retried(1), retried(1), retried(2), retried(1)]
+
+
+def test_an_extra_retry_is_named_and_shown_among_its_siblings_with_a_rule_that_works():
+    found = judged(RETRIED)
     assert (found.right, found.path, found.classification) == (3, "POST /orders > POST /pay", "extra span")
-    assert found.proposal == ""
-    assert "no rule takes a whole span away" in found.obstacle
+    assert found.proposal == 'drop_spans: ["POST /pay"]'
+    assert len(digests(RETRIED, found.rules)) == 1
     assert [(row.left, row.right, row.differs) for row in found.rows if row.differs] == [
         ("(absent)", "POST /pay", True)
     ]
@@ -177,6 +181,9 @@ class Watch:
         hits = [n for n in names if re.search(self.looked.get("name", "$x"), n)]
         return "expect.graph (s:9)" if 0 < len(hits) < len(names) else ""
 
+    def spans(self, name):
+        return "expect.spans (s:5)" if name in self.looked.get("spans", ()) else ""
+
     def events(self, _names):
         return "expect.spans (s:4)" if self.looked.get("events") else ""
 
@@ -206,6 +213,19 @@ def test_a_replacement_that_would_reach_an_attribute_that_is_looked_at_is_not_of
     assert judged(traces).proposal
     found = judged(traces, Watch(attributes=["job"]))
     assert found.obstacle.startswith("expect.spans (s:3) looks at job")
+
+
+def test_a_retry_that_an_expectation_looks_at_is_never_left_out():
+    found = judged(RETRIED, Watch(spans=("POST /pay",)))
+    assert found.proposal == ""
+    assert "expect.spans (s:5) looks at it" in found.obstacle
+
+
+def test_what_one_run_did_and_another_did_not_at_all_is_no_repetition():
+    whole = Trace.of([span("POST /orders", 1), span("INSERT", 2, 1)])
+    found = judged([whole, Trace.of([span("POST /orders", 1)])])
+    assert (found.classification, found.proposal) == ("missing span", "")
+    assert "not in every iteration" in found.obstacle
 
 
 def test_an_order_that_an_expectation_judges_is_not_given_up():

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from cleanroom.spec.determinism import Determinism
+from dataclasses import replace
+
+from cleanroom.spec.determinism import Determinism, Normalize
 from cleanroom.trace.digest import trace_digest
 from cleanroom.trace.model import Trace
 from cleanroom.trace.normalise import NormaliseOptions, normalise
@@ -48,3 +50,16 @@ def test_what_a_step_came_to_is_never_normalised():
     found, divergence = finding([run(n, {("scenario a > step b", "exit_code"): str(n)}) for n in range(2)])
     assert (divergence.classification, divergence.path) == ("step", "scenario a > step b")
     assert "no noise" in found.remedy
+
+
+def test_a_rule_that_leaves_no_span_of_a_service_leaves_nothing_to_compare():
+    def emptied(index):
+        trace = Trace.of([span("s", 1)])
+        normalised = normalise(trace, NormaliseOptions(drop_spans=("*",)))
+        return replace(run(index), trace=normalised)
+
+    wanted = Determinism(normalize=Normalize(drop_spans=("*",)))
+    check, divergence = judge_determinism(wanted, [emptied(0), emptied(1)], 2)
+    assert divergence is None
+    assert check.inconclusive == "drop_spans: [*] leaves no span of a service in iteration 1: nothing was compared"
+    assert judge_determinism(wanted, [run(0), run(1)], 2)[0].inconclusive == ""
