@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from cleanroom.quantity import Duration
 from cleanroom.spec.comparator import Comparator
 from cleanroom.spec.expectation import Expectation
 
 Figure: TypeAlias = Literal[
     "success_rate", "latency.avg", "latency.p50", "latency.p95", "latency.p99", "latency.max", "throughput",
-    "recovery_time", "detection_time", "rto", "rpo", "unavailability", "degradation", "availability", "operations",
-    "error_budget.burn", "stability.variance",
+    "recovery_time", "recovery_time.avg", "recovery_time.p95", "recovery_time.max", "detection_time",
+    "rto", "rpo", "unavailability", "degradation", "availability", "operations",
+    "error_budget.burn", "stability.variance", "stability.last_to_first",
 ]  # fmt: skip
 
 
@@ -27,6 +29,8 @@ class ResilienceExpectation(Expectation):
     """The fault during which it is measured; empty: all the time."""
     slo: float | None = None
     """Of `error_budget.burn`: the share of operations that must succeed."""
+    window: Duration = Duration(10**9)
+    """Of `stability`: how long each of the windows is that are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

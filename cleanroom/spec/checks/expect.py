@@ -94,7 +94,7 @@ class _References:
             if figure.journal:
                 at = self._of_resilience(figure.figure, "journal")
                 require(figure.journal, at, self._declared.journals, "journal", self._log)
-            if figure.figure in _OF_FAULTS and not self._faults:
+            if figure.figure.partition(".")[0] in _OF_FAULTS and not self._faults:
                 message = f"{figure.figure} can never be measured: no fault is declared"
                 self._log.report("impossible", figure.at, message, suggestion="declare one in chaos, or take it out")
 

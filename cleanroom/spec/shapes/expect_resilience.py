@@ -15,7 +15,7 @@ from cleanroom.spec.shapes.expectation import IDENTITY, checked, fault_reference
 from cleanroom.spec.shapes.place import RefusedError
 from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.shape import Shape, boolean, number, table, text, true
-from cleanroom.spec.shapes.value import references
+from cleanroom.spec.shapes.value import positive_duration, references
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cleanroom.spec.shapes.record import Fields
 
 _SCOPE = frozenset({"journal", "during"})
+_OF_FIGURE = frozenset({"slo", "window"})
 _SCOPE_KEYS: dict[str, Key] = {
     "journal": Key(
         text, "The journal of the workload that is measured; by default all operations, without a workload all steps.",
@@ -60,6 +61,20 @@ def _figure(judged: Judged) -> Shape[Any]:
         return plain(rest, place), scope
 
     schema = {"anyOf": [cast("Any", plain.schema)["anyOf"][0], record]}
+    return Shape(read, plain.words, schema, example=plain.example)
+
+
+def _recovery_figure() -> Shape[Any]:
+    """Take what a figure of a duration takes, or comparators for its mean, 95th percentile and longest."""
+    plain = _figure("duration")
+    parts = _RECOVERY.keys.keys() - _SCOPE
+
+    def read(node: Node, place: Place) -> Any:  # noqa: ANN401 -- what a figure or a record returns
+        if isinstance(node, Table) and any(entry.key in parts for entry in node.entries):
+            return _RECOVERY(node, place)
+        return plain(node, place)
+
+    schema = {"anyOf": [*cast("Any", plain.schema)["anyOf"], _RECOVERY]}
     return Shape(read, plain.words, schema, example=plain.example)
 
 
@@ -111,27 +126,45 @@ _BUDGET = Record(
 )  # fmt: skip
 _STABILITY = Record(
     place="expect.resilience.stability",
-    doc="How evenly it went.",
+    doc="How evenly it went, window by window.",
     keys={
         "variance": Key(
-            comparator("number"), "The variance of the success rates of the seconds, in squared percentage points.",
+            comparator("number"), "The variance of the success rates of the windows, in squared percentage points.",
             example="{lt: 100}",
         ),
+        "last_to_first": Key(
+            comparator("number"), "The mean latency of the last window, divided by that of the first.",
+            example="{lt: 2}",
+        ),
+        "window": Key(positive_duration, "How long a window is; 1s by default.", example="5s"),
         **_SCOPE_KEYS,
     },
-    required=("variance",),
+    at_least_one=("variance", "last_to_first"),
 )  # fmt: skip
+_RECOVERY = Record(
+    place="expect.resilience.recovery_time",
+    doc="How long recovering took, over all occurrences of faults. A comparator or a value alone judges the longest.",
+    keys={
+        "avg": Key(comparator("duration"), "The mean.", example="{lte: 1s}"),
+        "p95": Key(comparator("duration"), "What 95 of 100 did not exceed.", example="{lte: 3s}"),
+        "max": Key(comparator("duration"), "The longest.", example="{lte: 5s}"),
+        **_SCOPE_KEYS,
+    },
+    not_empty=True,
+)
 _FIGURES: Mapping[str, tuple[Judged, str, str]] = {
     "success_rate": ("number", "The share of operations that succeeded, from 0 to 1.", "{gte: 0.7}"),
     "throughput": ("number", "Successful operations per second.", "{gte: 5}"),
-    "recovery_time": ("duration", "From the end of a fault (of a kill: the death) until what it harmed works again.",
+    "recovery_time": ("duration", "The longest time from a fault's end (of a kill: death) until what it harmed works.",
                       "{lte: 3s}"),
-    "detection_time": ("duration", "From the beginning of a fault until the first operation or probe shows it.",
+    "detection_time": ("duration", "The longest time from a fault's beginning until an operation that fails shows it.",
                        "{lte: 1s}"),
-    "rto": ("duration", "From the beginning of a fault until operations succeed again, lastingly.", "{lte: 3s}"),
+    "rto": ("duration", "The longest time from a fault's beginning until operations succeed again, lastingly.",
+            "{lte: 3s}"),
     "rpo": ("count", "The number of acknowledged operations that are lost.", "{lte: 10}"),
-    "unavailability": ("duration", "The longest time in which no operation succeeded.", "{lte: 2s}"),
-    "degradation": ("number", "By what share the throughput is less than without the fault: 0.2 is a fifth less.",
+    "unavailability": ("duration", "The longest time in which operations were under way and none succeeded.",
+                       "{lte: 2s}"),
+    "degradation": ("number", "By what share the throughput is less than before the first fault: 0.2 is a fifth less.",
                     "{lte: 0.2}"),
     "availability": ("number", "The share of the time in which operations succeeded, from 0 to 1.", "{gte: 0.99}"),
     "operations": ("count", "The number of operations, successful or not.", "{gte: 100}"),
@@ -141,7 +174,12 @@ _RESILIENCE = Record(
     doc="How well the system went through its faults. `journal` and `during` stand here, for every figure, or with "
     "one figure, for it alone.",
     keys={
-        **{name: Key(_figure(judged), doc, example=example) for name, (judged, doc, example) in _FIGURES.items()},
+        **{
+            name: Key(
+                _recovery_figure() if name == "recovery_time" else _figure(judged), doc, example=example
+            )
+            for name, (judged, doc, example) in _FIGURES.items()
+        },
         "latency": Key(Shape(_LATENCY, "a mapping", _LATENCY), "How long operations took.", example="{p99: {lte: 2s}}"),
         "error_budget": Key(
             Shape(_BUDGET, "a mapping", _BUDGET), "How much of the allowed failures was used up.",
@@ -165,32 +203,32 @@ def _resilience(node: Node, place: Place) -> tuple[ResilienceExpectation, ...]:
         if name in IDENTITY | _SCOPE:
             continue
         inside = place.key(name)
-        figures, own, slo = _figures(name, value, inside)
+        figures, own, rest = _figures(name, value, inside)
         scope: dict[str, Any] = _scope(fields, own, inside)
         for figure, judged in figures.items():
             _check_share(figure, judged, inside)
             found.append(
                 ResilienceExpectation(
-                    figure=cast("Figure", figure), comparator=judged, slo=slo, at=judged.at, **scope, **shared
+                    figure=cast("Figure", figure), comparator=judged, at=judged.at, **rest, **scope, **shared
                 )
             )
     return tuple(found)
 
 
-def _figures(name: str, value: Any, place: Place) -> tuple[dict[str, Comparator], dict[str, str], float | None]:  # noqa: ANN401 -- of a figure's shape
-    """Return the comparators of one key by their names, its own scope, and its objective."""
+def _figures(name: str, value: Any, place: Place) -> tuple[dict[str, Comparator], dict[str, str], dict[str, Any]]:  # noqa: ANN401 -- of a figure's shape
+    """Return the comparators of one key by their names, its own scope, and its objective or length of windows."""
     if isinstance(value, tuple):
         judged, scope = value
-        return {name: judged}, scope, None
+        return {name: judged}, scope, {}
     values: dict[str, Any] = dict(value.values)
     scope = {key: values.pop(key) for key in _SCOPE & values.keys()}
-    slo = values.pop("slo", None)
+    rest = {key: values.pop(key) for key in _OF_FIGURE & values.keys()}
     if not value.written - _SCOPE:
         place.log.report("empty-expect", value.node.at, f"{place.path} takes at least one check")
-    if slo == 1:
+    if rest.get("slo") == 1:
         message = f"{place.path} can never be computed: an objective of 1 allows no failure to divide by"
         place.log.report("impossible", value.node.key_at("slo"), message, suggestion="use success_rate: 1")
-    return {f"{name}.{key}": judged for key, judged in values.items()}, scope, slo
+    return {f"{name}.{key}": judged for key, judged in values.items()}, scope, rest
 
 
 def _scope(fields: Fields, own: dict[str, str], place: Place) -> dict[str, str]:
@@ -284,7 +322,7 @@ _FAULTS = table(_block(_FAULT), at_least=1)
 RESILIENCE_KEYS: dict[str, Key] = {
     "resilience": Key(
         Shape(_resilience, "a mapping", _RESILIENCE), "How well the system went through its faults.",
-        example="{success_rate: {gte: 0.7}}", later=True,
+        example="{success_rate: {gte: 0.7}}",
     ),
     "resources": Key(
         Shape(_resources, "a mapping from services to figures", _RESOURCES.schema), "What services used.",

@@ -40,6 +40,7 @@ _EXPECT = {
     "status": "validate/scenario:judge_expect expect.status",
     "hermeticity": "validate/scenario:judge_expect expect.hermeticity",
     "lint": "validate/scenario:judge_expect expect.lint",
+    "resilience": "validate/scenario:judge_expect expect.resilience",
     "metrics": "validate/scenario:judge_expect expect.metrics",
     "logs": "validate/scenario:judge_expect expect.logs",
     **{
@@ -68,6 +69,11 @@ _STEP = {
     "allow": "run/step:_unexpected_error step.allow",
     "optional": "run/scenario:Play.run step.optional",
     "continue_on_failure": "run/scenario:Play.run step.continue_on_failure",
+}
+_FIGURE = "validate/resilience/judge:_read wanted.figure"
+_SCOPED = {
+    "journal": "validate/resilience/judge:_read wanted.journal",
+    "during": "validate/resilience/judge:_read wanted.during",
 }
 READERS = {
     "": {
@@ -331,6 +337,39 @@ READERS = {
         "description": _DESCRIPTION,
         "level": "validate/hermeticity:_leaks wanted.level",
     },
+    "expect.resilience": {
+        **dict.fromkeys(
+            (
+                "success_rate",
+                "latency",
+                "throughput",
+                "recovery_time",
+                "detection_time",
+                "rto",
+                "rpo",
+                "availability",
+                "unavailability",
+                "degradation",
+                "operations",
+                "error_budget",
+                "stability",
+            ),
+            _FIGURE,
+        ),
+        **_SCOPED,
+        "id": "validate/resilience/judge:_judge_one wanted.id",
+        "description": _DESCRIPTION,
+        "level": "validate/resilience/judge:_finding wanted.level",
+    },
+    "expect.resilience.latency": {**dict.fromkeys(("avg", "p50", "p95", "p99", "max"), _FIGURE), **_SCOPED},
+    "expect.resilience.recovery_time": {**dict.fromkeys(("avg", "p95", "max"), _FIGURE), **_SCOPED},
+    "expect.resilience.error_budget": {"slo": "validate/resilience/judge:_read wanted.slo", "burn": _FIGURE, **_SCOPED},
+    "expect.resilience.stability": {
+        **dict.fromkeys(("variance", "last_to_first"), _FIGURE),
+        "window": "validate/resilience/judge:_read wanted.window.ns",
+        **_SCOPED,
+    },
+    **{f"a figure of a {judged}": _SCOPED for judged in ("number", "duration", "count")},
     "expect.lint": {
         "min_score": "validate/lint:judge_lint wanted.min_score",
         "id": "validate/lint:judge_lint wanted.id",

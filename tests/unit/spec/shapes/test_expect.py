@@ -169,8 +169,7 @@ GRAPHS = [
     ("edges: [{pair: [a, b], id: x}]", GraphExpectation(edges=(EdgeExpectation(parent=A, child=B, id="x"),))),
     (f"edges: [[a, b]], {ID}", GraphExpectation(edges=EDGES, **NAMED)),
 ]
-LATER = [
-    ("hermeticity", "egress: declared", HermeticityExpectation(egress_declared=True)),
+FIGURES = [
     ("resilience", "success_rate: {gte: 0.7}", (figure("success_rate", of(gte=0.7)),)),
     ("resilience", "latency: {avg: 1s, p50: 1s, p95: 1s, p99: 1s, max: 1s}", tuple(
         figure(f"latency.{name}", of(eq=Duration(SEC))) for name in ("avg", "p50", "p95", "p99", "max")
@@ -186,12 +185,22 @@ LATER = [
     ("resilience", "operations: {gte: 100}", (figure("operations", of(gte=100)),)),
     ("resilience", "error_budget: {slo: 0.99, burn: {lte: 1}}", (figure("error_budget.burn", of(lte=1), slo=0.99),)),
     ("resilience", "stability: {variance: {lt: 100}}", (figure("stability.variance", of(lt=100)),)),
+    ("resilience", "stability: {variance: {lt: 100}, last_to_first: {lt: 2}, window: 5s}", (
+        figure("stability.variance", of(lt=100), window=Duration(5 * SEC)),
+        figure("stability.last_to_first", of(lt=2), window=Duration(5 * SEC)),
+    )),
+    ("resilience", "recovery_time: {avg: 1s, p95: 1s, max: 1s, during: f}", tuple(
+        figure(f"recovery_time.{name}", of(eq=Duration(SEC)), during="f") for name in ("avg", "p95", "max")
+    )),
     ("resilience", "rpo: {lte: 10, journal: j, during: f}", (figure("rpo", of(lte=10), journal="j", during="f"),)),
     ("resilience", "latency: {p99: 1s, during: f}", (figure("latency.p99", of(eq=Duration(SEC)), during="f"),)),
     ("resilience", "rpo: {lte: 1, during: f}, operations: 2, journal: j", (
         figure("rpo", of(lte=1), journal="j", during="f"), figure("operations", of(eq=2), journal="j"),
     )),
     ("resilience", f"rpo: 0, {ID}", (figure("rpo", of(eq=0), **NAMED),)),
+]  # fmt: skip
+LATER = [
+    ("hermeticity", "egress: declared", HermeticityExpectation(egress_declared=True)),
     ("resources", "api: {memory_peak: {lte: 128MiB}, cpu_time: {lte: 2s}, open_files: {lte: 100}}", (
         ResourceExpectation(service="api", memory_peak=of(lte=Size(128 * 2**20)), cpu_time=of(lte=Duration(2 * SEC)),
                             open_files=of(lte=100)),
@@ -237,6 +246,12 @@ def test_blocks_that_run_carries_out_today(source, wanted):
 def test_all_of_a_graph_is_carried_out_today(source, wanted):
     assert accepted(suite_expect, f"{{graph: {{{source}}}}}") == Expect(graph=wanted)
     assert deferred(suite_expect, f"{{graph: {{{source}}}}}") == []
+
+
+@pytest.mark.parametrize(("key", "source", "wanted"), FIGURES)
+def test_figures_are_carried_out_today(key, source, wanted):
+    assert accepted(suite_expect, f"{{{key}: {{{source}}}}}") == Expect(**{key: wanted})
+    assert deferred(suite_expect, f"{{{key}: {{{source}}}}}") == []
 
 
 @pytest.mark.parametrize(("key", "source", "wanted"), LATER)
@@ -400,7 +415,7 @@ def test_a_journal_may_be_called_by_iteration():
 def test_every_key_of_expect_is_read_in_this_file():
     records = {record.place: record for record in records_in(scenario_expect)}
     sources = [f"spans: {s}" for s, _ in SPANS] + [s for s, _ in SCHEMAS] + [s for s, _ in (*NOW, *GRAPHS)]
-    sources += [f"{key}: {s}" for key, s, _ in (*LATER, *LISTS)] + [s for s, _ in INVARIANTS]
+    sources += [f"{key}: {s}" for key, s, _ in (*FIGURES, *LATER, *LISTS)] + [s for s, _ in INVARIANTS]
     text = " ".join([*sources, "outcome: x invariants: y schema: z"])
     missing = [
         f"{place}.{key}" for place, record in records.items() if "expect" in place for key in record.keys
@@ -409,7 +424,8 @@ def test_every_key_of_expect_is_read_in_this_file():
     assert missing == []
 
 
-@pytest.mark.parametrize("source", [f"{{{s}}}" for s, _ in NOW] + [f"{{{k}: {{{s}}}}}" for k, s, _ in LATER]
+@pytest.mark.parametrize("source", [f"{{{s}}}" for s, _ in NOW]
+                         + [f"{{{k}: {{{s}}}}}" for k, s, _ in (*FIGURES, *LATER)]
                          + [f"{{graph: {{{s}}}}}" for s, _ in GRAPHS]
                          + [f"{{{k}: [{{{s}}}]}}" for k, s, _ in LISTS]
                          + [f"{{invariants: [{{id: i, {s}}}]}}" for s, _ in INVARIANTS]

@@ -1,0 +1,1 @@
+"""How a system went through its faults, in figures: pure functions over its operations and the windows of faults."""
