@@ -15,6 +15,7 @@ from pathlib import Path
 from cleanroom.clock import Clock, SystemClock
 from cleanroom.engine.cache import CacheProof
 from cleanroom.engine.cell import RUNTIME, CellFacts
+from cleanroom.engine.cgroup import gauge_of
 from cleanroom.engine.client import DockerEngine
 from cleanroom.engine.control import WorkerLink
 from cleanroom.engine.identity import RUN_LABEL
@@ -222,6 +223,7 @@ class Worker:
             run_id=self._in.facts.run[:4],
             proof=self._record.proof,
             images=images,
+            gauge=gauge_of,
             entrance=_ENTRANCES[self._in.facts.kind].format(host=socket.gethostname()),
             keep=self._options.keep,
         )

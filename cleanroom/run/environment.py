@@ -33,6 +33,7 @@ from cleanroom.run.ports import Ports
 from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer, span
 from cleanroom.run.trouble import trouble_of
+from cleanroom.run.usage import UsageWatch, wants_usage
 from cleanroom.spec.probe import port_asked
 from cleanroom.spec.service import Service
 from cleanroom.telemetry.ports import Payload
@@ -84,6 +85,7 @@ class Environment:
         self._started: dict[str, Started] = {}
         self._opened = False
         self._timings: dict[str, float] = {}
+        self._usage = UsageWatch(ports.engine.inspect, ports.gauge) if wants_usage(plan.suite) else None
         self._forget = ports.stop.register(self._abort)
 
     @property
@@ -139,6 +141,8 @@ class Environment:
             self._placed = {s.name: self._place(s) for s in suite.services}
             for started in start_services(self._stage(), self._plan.start_order, self._placed):
                 self._started[started.service] = started
+                if self._usage is not None:
+                    self._usage.begin(started.service, started.container)
                 self._tell_started(started, opened)
         self._timings["start"] = clock.monotonic() - began
 
@@ -218,6 +222,7 @@ class Environment:
     def _stop(self, parent: OpenSpan, troubles: list[Trouble]) -> tuple[ServiceRecord, ...]:
         suite = self._plan.suite
         running = {n: (suite.service(n), s.container) for n, s in self._started.items()}
+        used = self._usage.finish() if self._usage is not None else {}
         before = self._before_stop(troubles)
         ended = {s.service: s for s in stop_services(self._stage(), self._plan.start_order, running)}
         records = []
@@ -239,7 +244,7 @@ class Environment:
                 ServiceRecord(
                     name=name, image=started.image, address=started.address, container=started.container,
                     hostname=suite.service(name).hostname or name, ready_ms=started.ready_ms,
-                    exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, **output,
+                    exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, resources=used.get(name), **output,
                     **before.get(name, _UNSEEN),
                 )
             )  # fmt: skip

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cleanroom.clock import Clock
-from cleanroom.engine.ports import Engine
+from cleanroom.engine.cgroup import Gauge
+from cleanroom.engine.ports import ContainerState, Engine
 from cleanroom.faults.base import OpenFault
 from cleanroom.network.ports import Network, Proof
 from cleanroom.run.events import Listener
@@ -42,6 +43,8 @@ class Ports:
     proof: Proof | None = None
     images: Callable[[Suite, str], str] = lambda _suite, service: service
     """The reference in the engine of the image of a suite's service."""
+    gauge: Callable[[ContainerState], Gauge | None] = lambda _state: None
+    """What measures the usage of a container; None where it cannot be seen."""
     cgroup_parent: str = ""
     entrance: str = ""
     """What leads from the caller's shell to where containers have the pids that the engine says."""

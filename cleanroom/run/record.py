@@ -93,6 +93,35 @@ class FaultRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRecord:
+    """What one service used from when it was ready until it was asked to stop; sizes in bytes, None: not known."""
+
+    memory_peak: int | None = None
+    memory_peak_by: Literal["kernel", "samples"] = "samples"
+    """Who kept the peak: the kernel, without a gap, or ten looks a second, which may have missed it."""
+    cpu_ns: int | None = None
+    open_files: int | None = None
+    """The most that were seen open at once."""
+    memory_ready: int | None = None
+    memory_end: int | None = None
+    """In use when it became ready and at the last look, without file cache that the kernel could drop at once."""
+    oom_killed: bool = False
+    """The kernel killed a process of it for its memory."""
+    ends_unseen: int = 0
+    """How often it was started again without anybody having seen how it had ended."""
+    samples: int = 0
+    missing: str = ""
+    """Why nothing is known."""
+
+    @property
+    def growth(self) -> int | None:
+        """By how much more memory was in use in the end than when it became ready; negative where it was less."""
+        if self.memory_ready is None or self.memory_end is None:
+            return None
+        return self.memory_end - self.memory_ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRecord:
     """One service of an environment: its address, image and how it began and ended."""
 
@@ -113,6 +142,8 @@ class ServiceRecord:
     log_truncated: bool = False
     log_unread: bool = False
     """The output could not be read: `log` says why, and nothing can be concluded from it."""
+    resources: ResourceRecord | None = None
+    """What it used; None where no spec asked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

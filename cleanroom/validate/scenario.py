@@ -25,6 +25,7 @@ from cleanroom.validate.outcome import GOOD, judge_ending, judge_outcome
 from cleanroom.validate.overlap import judge_overlap
 from cleanroom.validate.rate import judge_rate
 from cleanroom.validate.resilience.judge import judge_resilience
+from cleanroom.validate.resources import judge_resources
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.spans import judge_spans
 from cleanroom.validate.status import judge_status
@@ -52,6 +53,7 @@ def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
         *judge_status(scene, expect.status),
         *judge_hermeticity(scene, expect.hermeticity),
         *judge_resilience(scene, expect.resilience),
+        *judge_resources(scene, expect.resources),
         *judge_lint(scene, expect.lint),
         *judge_metrics(scene, expect.metrics),
         *judge_logs(scene, expect.logs),

@@ -253,15 +253,23 @@ def _check_share(figure: str, judged: Comparator, place: Place) -> None:
 
 _RESOURCE = Record(
     place="expect.resources.<service>",
-    doc="What a service used, by its control group and the engine.",
+    doc="What a service used from when it was ready until it was asked to stop, by its control group and the engine. "
+    "In an environment of the whole suite that is the time of all scenarios.",
     keys={
-        "memory_peak": Key(comparator("size"), "The most memory it used at once.", example="{lte: 128MiB}"),
+        "memory_peak": Key(
+            comparator("size"), "The most memory it used at once, file cache included: as the kernel keeps it, else as "
+            "seen ten times a second. The report says which.", example="{lte: 128MiB}",
+        ),
         "cpu_time": Key(comparator("duration"), "The processor time it used.", example="{lte: 2s}"),
-        "open_files": Key(comparator("count"), "The most files it had open at once.", example="{lte: 100}"),
-        "growth": Key(comparator("size"), "How much more memory it used in the end than when it was ready.",
-                      example="{lte: 5MiB}"),
+        "open_files": Key(
+            comparator("count"), "The most files it was seen to have open at once.", example="{lte: 100}"
+        ),
+        "growth": Key(
+            comparator("size"), "How much more memory it used in the end than when it was ready, without file cache "
+            "that the kernel could drop.", example="{lte: 5MiB}",
+        ),
         "restarts": Key(comparator("count"), "How often its restart policy started it again.", example="0"),
-        "oom_killed": Key(boolean, "Whether the kernel killed it for its memory.", example="false"),
+        "oom_killed": Key(boolean, "Whether the kernel killed a process of it for its memory.", example="false"),
         **identity(),
     },
     not_empty=True,
@@ -326,7 +334,7 @@ RESILIENCE_KEYS: dict[str, Key] = {
     ),
     "resources": Key(
         Shape(_resources, "a mapping from services to figures", _RESOURCES.schema), "What services used.",
-        example="{api: {memory_peak: {lte: 128MiB}}}", later=True, errors=("unknown-service",),
+        example="{api: {memory_peak: {lte: 128MiB}}}", errors=("unknown-service",),
     ),
     "faults": Key(
         Shape(_faults, "a mapping from faults to what is known of them", _FAULTS.schema),

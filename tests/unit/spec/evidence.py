@@ -41,6 +41,7 @@ _EXPECT = {
     "hermeticity": "validate/scenario:judge_expect expect.hermeticity",
     "lint": "validate/scenario:judge_expect expect.lint",
     "resilience": "validate/scenario:judge_expect expect.resilience",
+    "resources": "validate/scenario:judge_expect expect.resources",
     "metrics": "validate/scenario:judge_expect expect.metrics",
     "logs": "validate/scenario:judge_expect expect.logs",
     **{
@@ -370,6 +371,15 @@ READERS = {
         **_SCOPED,
     },
     **{f"a figure of a {judged}": _SCOPED for judged in ("number", "duration", "count")},
+    "expect.resources.<service>": {
+        **{
+            name: f"validate/resources:judge_resources wanted.{name}"
+            for name in ("memory_peak", "cpu_time", "open_files", "growth", "restarts", "oom_killed")
+        },
+        "id": "validate/resources:_check wanted.id",
+        "description": _DESCRIPTION,
+        "level": "validate/resources:_check wanted.level",
+    },
     "expect.lint": {
         "min_score": "validate/lint:judge_lint wanted.min_score",
         "id": "validate/lint:judge_lint wanted.id",

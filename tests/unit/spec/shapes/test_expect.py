@@ -198,9 +198,6 @@ FIGURES = [
         figure("rpo", of(lte=1), journal="j", during="f"), figure("operations", of(eq=2), journal="j"),
     )),
     ("resilience", f"rpo: 0, {ID}", (figure("rpo", of(eq=0), **NAMED),)),
-]  # fmt: skip
-LATER = [
-    ("hermeticity", "egress: declared", HermeticityExpectation(egress_declared=True)),
     ("resources", "api: {memory_peak: {lte: 128MiB}, cpu_time: {lte: 2s}, open_files: {lte: 100}}", (
         ResourceExpectation(service="api", memory_peak=of(lte=Size(128 * 2**20)), cpu_time=of(lte=Duration(2 * SEC)),
                             open_files=of(lte=100)),
@@ -210,6 +207,9 @@ LATER = [
             service="api", growth=of(lte=Size(5 * 2**20)), restarts=of(eq=0), oom_killed=False, **NAMED
         ),
     )),
+]  # fmt: skip
+LATER = [
+    ("hermeticity", "egress: declared", HermeticityExpectation(egress_declared=True)),
     ("faults", f"f: {{verified: true, backend: {{in: [netem]}}, {ID}}}", (
         FaultExpectation(fault="f", verified=True, backend=of(in_=("netem",)), **NAMED),
     )),
