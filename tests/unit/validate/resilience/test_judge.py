@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from cleanroom.drive.workload.operation import Operation, Operations, WorkloadRecord
 from cleanroom.quantity import Duration
 from cleanroom.run.record import RecoveryRecord
 from cleanroom.spec.expect import Expect
@@ -198,6 +199,36 @@ def test_a_hang_is_unavailability_also_where_nothing_fails_and_idle_time_is_none
 
 def test_a_journal_that_does_not_exist_breaks():
     assert "no journal orders" in check(want("success_rate", journal="orders", gte=0)).findings[0].found
+
+
+def journal(name, *samples):
+    """A workload's record of (due, took, outcome) in ms."""
+    kept = Operations()
+    for index, (due, took, outcome) in enumerate(samples):
+        kept.append(
+            Operation(
+                index=index, worker=0, name="ask", intended_ns=due * MS, start_ns=(due + took // 2) * MS,
+                end_ns=(due + took) * MS, outcome=outcome, error_type="" if outcome == "ok" else "timeout",
+            )
+        )  # fmt: skip
+    return WorkloadRecord(name=name, step=name, workers=1, operations=kept)
+
+
+def test_a_journal_is_measured_from_the_intended_start_and_only_what_was_acknowledged_succeeded():
+    orders = journal("orders", (10_000, 10, "ok"), (10_500, 400, "ok"), (11_000, 20, "allowed"))
+    reads = journal("reads", (10_000, 1000, "failed"))
+    of = seen(went(workloads=(orders, reads)))
+    assert rules(check(want("operations", journal="orders", eq=3), of)) == []
+    assert rules(check(want("latency.max", journal="orders", eq=ms(400)), of)) == []
+    assert rules(check(want("success_rate", journal="orders", eq=2 / 3), of)) == []
+    assert rules(check(want("success_rate", journal="reads", eq=0), of)) == []
+    assert rules(check(want("operations", eq=4), of)) == []
+    assert rules(check(want("success_rate", eq=0.5), of)) == []
+
+
+def test_a_journal_without_an_operation_has_no_figure():
+    found = check(want("success_rate", journal="orders", gte=0), seen(went(workloads=(journal("orders"),))))
+    assert found.findings[0].found == "none: there was no operation to measure"
 
 
 def test_a_suites_own_figure_is_judged_in_each_scenario_that_has_one():
