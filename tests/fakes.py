@@ -19,6 +19,7 @@ from cleanroom.engine.ports import (
     ExecResult,
     ExecSpec,
     Inventory,
+    Output,
 )
 from cleanroom.errors import EngineError, NetworkError, TelemetryError
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
@@ -167,6 +168,11 @@ class FakeEngine:
     def logs(self, container: str, max_bytes: int = 1 << 20) -> bytes:
         with self._call("logs"):
             return self._find(container).log[-max_bytes:]
+
+    def output(self, container: str, max_bytes: int = 1 << 20) -> Output:
+        with self._call("output"):
+            log = self._find(container).log
+            return Output(stdout=log[:max_bytes], stderr=b"", truncated=("stdout",) if len(log) > max_bytes else ())
 
     def follow_logs(self, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
         with self._call("follow_logs"):

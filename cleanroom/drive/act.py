@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cleanroom.drive.execute import run_exec
 from cleanroom.drive.http import run_http
+from cleanroom.drive.oneshot import run_oneshot
 from cleanroom.drive.reach import Limits, Reach
 from cleanroom.drive.result import ActionResult
 from cleanroom.spec.query import ExecAction, HttpAction, RedisAction, SqlAction
@@ -20,7 +21,7 @@ def carry_out(
         case HttpAction():
             return run_http(reach, action, limits, context)
         case RunAction():
-            return _unavailable("run")
+            return run_oneshot(reach, action, limits, context)
         case SqlAction():
             return _unavailable("sql")
         case RedisAction():

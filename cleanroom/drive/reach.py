@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cleanroom.clock import Clock
-from cleanroom.engine.ports import Engine
+from cleanroom.engine.ports import ContainerSpec, Engine
+from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
 from cleanroom.spec.selector import Selector
+from cleanroom.spec.step import RunAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,10 @@ class Limits:
     grace: Duration = Duration(2 * 10**9)
 
 
+def _nowhere(_action: RunAction, _context: str) -> ContainerSpec:
+    raise EngineError("a one-shot container has no place here", remedy="use `run` in the steps of a scenario")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """One environment as its clients see it."""
@@ -56,6 +62,9 @@ class Reach:
     """How many spans of services have arrived so far that the selectors select."""
     wait: Callable[[threading.Event, float], bool] = threading.Event.wait
     """Wait for an event, at most so many seconds."""
+
+    place: Callable[[RunAction, str], ContainerSpec] = _nowhere
+    """How a one-shot container is to be made, given the trace context of its step."""
 
     @property
     def addresses(self) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from cleanroom.engine.ports import (
     ExecResult,
     ExecSpec,
     Inventory,
+    Output,
 )
 from cleanroom.engine.seed import fingerprint
 from cleanroom.engine.wire import Wire, remedy_for
@@ -153,6 +154,10 @@ class DockerEngine:
     def logs(self, container: str, max_bytes: int = 1 << 20) -> bytes:
         """Return the end of the container's output, both streams in order, at most `max_bytes`."""
         return logs.read_tail(self._wire, container, max_bytes)
+
+    def output(self, container: str, max_bytes: int = 1 << 20) -> Output:
+        """Return what an ended container wrote from its start, both streams apart, at most `max_bytes` of each."""
+        return logs.read_streams(self._wire, container, max_bytes)
 
     def follow_logs(self, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
         """Call `sink` with output, from the container's start, in a thread; return the function that ends it."""

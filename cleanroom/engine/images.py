@@ -17,6 +17,7 @@ from cleanroom.engine.ready import prefix
 from cleanroom.engine.wire import remedy_for
 from cleanroom.errors import EngineError
 from cleanroom.spec.source import NOWHERE, Position
+from cleanroom.spec.step import RunAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -110,6 +111,11 @@ def required_images(suites: Sequence[Suite], root: Path) -> tuple[ImageNeed, ...
             for base in need.bases:
                 add(ImageNeed(key=base, reference=base, users=(f"the build of {user}",), at=service.at))
             add(need)
+        for scenario in suite.scenarios:
+            for step in scenario.all_steps():
+                if isinstance(step.action, RunAction) and step.action.image:
+                    reference = normalised(step.action.image)
+                    add(ImageNeed(key=reference, reference=reference, users=(f"step {step.name}",), at=step.at))
     return tuple(needs.values())
 
 

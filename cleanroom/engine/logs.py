@@ -7,7 +7,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Final
 
-from cleanroom.engine.stream import CHUNK, Frames, open_stream
+from cleanroom.engine.ports import Output
+from cleanroom.engine.stream import CHUNK, STDERR, Frames, open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from cleanroom.engine.wire import Wire
 
 _JOIN_S: Final = 5.0
+_MOST_READ: Final = 64 << 20
 
 
 def read_tail(wire: Wire, container: str, max_bytes: int) -> bytes:
@@ -32,6 +34,26 @@ def read_tail(wire: Wire, container: str, max_bytes: int) -> bytes:
             data = raw.recv(CHUNK)
             if not data:
                 return bytes(kept)
+
+
+def read_streams(wire: Wire, container: str, max_bytes: int) -> Output:
+    """Return the beginning of each stream of an ended container; of an output without measure not all is read."""
+    kept, seen = {1: bytearray(), STDERR: bytearray()}, {1: 0, STDERR: 0}
+    raw, frames = open_stream(wire, f"read the output of container {container}", _request(container, "tail=all"))
+    with raw, wire.translated(f"read the output of container {container}"):
+        data, total = b"", 0
+        while total <= _MOST_READ:
+            for stream, payload in frames.feed(data):
+                which = STDERR if stream == STDERR else 1
+                kept[which] += payload[: max_bytes - len(kept[which])]
+                seen[which] += len(payload)
+            data = raw.recv(CHUNK)
+            total += len(data)
+            if not data:
+                break
+    names = {1: "stdout", STDERR: "stderr"}
+    cut = tuple(name for number, name in names.items() if seen[number] > len(kept[number]) or total > _MOST_READ)
+    return Output(stdout=bytes(kept[1]), stderr=bytes(kept[STDERR]), truncated=cut)
 
 
 def follow(wire: Wire, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:

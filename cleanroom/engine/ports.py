@@ -108,6 +108,15 @@ class ExecResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """The beginning of what a container wrote; `truncated` names the streams of which there was more."""
+
+    stdout: bytes
+    stderr: bytes
+    truncated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSpec:
     """An image to build from a context inside the workspace; `context` is an absolute directory on our file system."""
 
@@ -173,6 +182,9 @@ class Engine(Protocol):
 
     def logs(self, container: str, max_bytes: int = 1 << 20) -> bytes:
         """Return the end of the container's output, both streams in order, at most `max_bytes`."""
+
+    def output(self, container: str, max_bytes: int = 1 << 20) -> Output:
+        """Return what an ended container wrote from its start, both streams apart, at most `max_bytes` of each."""
 
     def follow_logs(self, container: str, sink: Callable[[bytes], None]) -> Callable[[], None]:
         """Call `sink` with output, from the container's start, in a thread; return the function that ends it."""

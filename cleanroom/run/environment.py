@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypedDict
 
 from cleanroom.drive.reach import Container
-from cleanroom.engine.ports import Inventory
+from cleanroom.engine.ports import ContainerSpec, Inventory
 from cleanroom.engine.processes import processes_of
 from cleanroom.engine.ready import ReadyCheck, await_ready
 from cleanroom.engine.service import (
@@ -31,11 +31,13 @@ from cleanroom.run.events import Event
 from cleanroom.run.output import read_output
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
+from cleanroom.run.shots import Shots
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer, span
 from cleanroom.run.trouble import trouble_of
 from cleanroom.run.usage import UsageWatch, wants_usage
 from cleanroom.spec.probe import port_asked
 from cleanroom.spec.service import Service
+from cleanroom.spec.step import RunAction
 from cleanroom.telemetry.ports import Payload
 from cleanroom.telemetry.variables import telemetry_variables
 
@@ -80,6 +82,7 @@ class Environment:
         self.id = f"{plan.suite.name}-{scene[0]}-{scene[1]}"
         self.slot: Slot = ports.network.slots()[slot]
         self._network = f"clr-{ports.run_id}-{slot}-{ports.token()}"
+        self._shots = Shots(ports, plan, self.slot, self._network)
         self._noise: list[str] = []
         self._placed: dict[str, Placed] = {}
         self._started: dict[str, Started] = {}
@@ -97,6 +100,10 @@ class Environment:
             ports = tuple(port for probe in probes if (port := port_asked(probe.question)))
             found[name] = Container(service=name, id=started.container, address=started.address, ports=ports)
         return found
+
+    def place(self, action: RunAction, context: str) -> ContainerSpec:
+        """Return how a one-shot container in this environment is to be made."""
+        return self._shots.place(self._placed, action, context)
 
     def _address(self, service: str) -> str:
         return self.slot.address(self._plan.addresses[service])
@@ -310,8 +317,8 @@ class Environment:
     @property
     def _names(self) -> Inventory:
         """All that can exist of this environment: its containers and its network, by name."""
-        names = sorted(p.placement.container for p in self._placed.values())
-        return Inventory(containers=tuple(names), networks=(self._network,) if self._opened else ())
+        names = {p.placement.container for p in self._placed.values()} | self._shots.names
+        return Inventory(containers=tuple(sorted(names)), networks=(self._network,) if self._opened else ())
 
     def _ours(self, troubles: list[Trouble]) -> Inventory | None:
         """Return what exists in the engine of this environment; None when the engine does not say."""

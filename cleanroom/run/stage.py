@@ -27,5 +27,5 @@ class Stage:
         """Return what clients can reach now: a fault may have put another container in the place of one."""
         return Reach(
             engine=self.ports.engine, containers=self.environment.containers, clock=self.ports.clock,
-            stop=self.ports.stop,
+            stop=self.ports.stop, place=self.environment.place,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from cleanroom.spec.shapes.query import exec_action, http_action, redis_action
 from cleanroom.spec.shapes.record import Key, Record
 from cleanroom.spec.shapes.retry import retry
 from cleanroom.spec.shapes.session import sql_action
-from cleanroom.spec.shapes.shape import Shape, boolean, fixed_text, name, text
+from cleanroom.spec.shapes.shape import Shape, boolean, fixed_text, name
 from cleanroom.spec.shapes.step_expect import RESULTS, check_expect_fits, step_expect
 from cleanroom.spec.shapes.value import command, duration, positive_duration, variables
 from cleanroom.spec.step import (
@@ -37,7 +37,7 @@ _RUN = Record(
     place="scenarios[].steps[].run",
     doc="A one-shot container on the environment's network, removed when it has ended.",
     keys={
-        "image": Key(text, "The image it is made from.", example="curlimages/curl:8.11.0"),
+        "image": Key(fixed_text, "The image it is made from.", example="curlimages/curl:8.11.0"),
         "service": Key(
             fixed_text, "The service whose image, environment and files it has.", example="api",
             errors=("unknown-service",),
@@ -90,7 +90,7 @@ CLIENTS: Mapping[str, Key] = MappingProxyType({
     "exec": Key(exec_action, "Runs a command inside a service.", example="{service: db, command: [pg_isready]}"),
     "run": Key(
         _RUN.making(RunAction), "Runs a one-shot container on the network.",
-        example="{image: 'curlimages/curl:8.11.0', command: [curl, -f, http://api/]}", later=True,
+        example="{image: 'curlimages/curl:8.11.0', command: [curl, -f, http://api/]}",
     ),
     "http": Key(http_action, "Makes an HTTP request.", example="{service: api, port: 8080, path: /orders}"),
     "sql": Key(

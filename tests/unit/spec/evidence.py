@@ -56,7 +56,7 @@ _IN_TIME = {
 }
 _SELECTED = {**_IN_TIME, "spans": "validate/timing:selected wanted.spans"}
 _STEP = {
-    **dict.fromkeys(("exec", "http"), _ACTION),
+    **dict.fromkeys(("exec", "run", "http"), _ACTION),
     "sleep": "run/stepper:Stepper._act action.duration",
     "inject": "run/stepper:Stepper._act action.fault",
     "heal": "run/stepper:Stepper._act action.fault",
@@ -172,6 +172,9 @@ READERS = {
         "on": "run/retry:is_tried_again retry.on",
     },
     "scenarios[].steps[].capture.<name>": dict.fromkeys(("json", "regex", "header"), "run/capture:_value capture.by"),
+    "scenarios[].steps[].run": {
+        name: f"run/shots:Shots.place action.{name}" for name in ("image", "service", "command", "env")
+    },
     "scenarios[].steps[].exec": {
         **{name: f"{_EXEC}.{name}" for name in ("service", "command", "user", "env", "stdin", "working_dir")},
     },
