@@ -113,10 +113,16 @@ def start(
     return Started(process=process, out=out)
 
 
-def cleanroom(*arguments: str, out: Path, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Ran:
-    """Run `cleanroom run` to its end."""
+def cleanroom(
+    *arguments: str,
+    out: Path,
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    patience: float = 280,
+) -> Ran:
+    """Run `cleanroom run` to its end, which may take `patience` seconds."""
     process = start(*arguments, out=out, cwd=cwd, environment=environment, split=True).process
-    stdout, stderr = process.communicate(timeout=240)
+    stdout, stderr = process.communicate(timeout=patience)
     return Ran(code=process.returncode, pid=process.pid, stdout=stdout, stderr=stderr, out=out)
 
 
