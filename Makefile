@@ -24,15 +24,15 @@ test: venv-dev image lint test-unit test-engine test-e2e
 
 .PHONY: test-unit
 test-unit: venv-dev ## Unit tests, without network
-	@scripts/offline.sh scripts/pytest.sh unit -n 2 tests/unit tests/contract
+	@scripts/offline.sh scripts/twice.sh unit 2 tests/unit tests/contract
 
 .PHONY: test-engine
 test-engine: venv-dev image ## Tests against real engines
-	@$(ENGINE); scripts/twice.sh engine --timeout 300 tests/engine
+	@$(ENGINE); scripts/twice.sh engine 2 --timeout 300 tests/engine
 
 .PHONY: test-e2e
 test-e2e: venv-dev image ## The action itself, in workflows run on this machine
-	@$(ENGINE); scripts/pytest.sh e2e --timeout 600 tests/e2e
+	@$(ENGINE); scripts/twice.sh e2e 0 --timeout 600 tests/e2e
 
 .PHONY: test-full
 test-full: venv-dev image ## Every test, the long ones too; the outcome goes to docs/test-full.txt
