@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from typing import Any, Literal, TypeAlias
 
 from cleanroom.errors import ExitCode
-from cleanroom.report.annotations import every_check
 
 Conclusion: TypeAlias = Literal["pass", "fail", "inconclusive", "error", "empty"]
 _JUDGED = frozenset({ExitCode.PASS, ExitCode.FINDINGS, ExitCode.INCONCLUSIVE})
@@ -34,14 +33,8 @@ def conclude(document: Mapping[str, Any] | None, code: int) -> Conclusion:
 
 
 def classes(document: Mapping[str, Any]) -> frozenset[str]:
-    """Return what is wrong with a judged run, in the words of `fail-on`; all of them when its checks do not tell."""
-    found: set[str] = set()
-    for check in every_check(document):
-        broken = not check["accepted"] and any(finding["level"] == "error" for finding in check["findings"])
-        if broken:
-            found.add("nondeterminism" if check["rule"].startswith("determinism.") else "failure")
-        elif check["inconclusive"] and not check["allowed"]:
-            found.add("inconclusive")
+    """Return what is wrong with a judged run, in the words of `fail-on`; never nothing where its verdict is no pass."""
+    found = set(document["reasons"])
     if document["verdict"] == "inconclusive":
         found.add("inconclusive")
     elif document["verdict"] == "fail" and not found & {"failure", "nondeterminism"}:

@@ -11,6 +11,10 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias, cast, get_args
 
 from cleanroom.errors import UsageError
+from cleanroom.quantity import Duration, parse_duration
+from cleanroom.run.pass_rate import PassRate, read_pass_rates
+from cleanroom.run.tier_timeout import read_tier_timeouts
+from cleanroom.spec.suite import TIERS, Tier
 
 EngineMode: TypeAlias = Literal["auto", "cell", "own", "host"]
 FailOn: TypeAlias = Literal["failure", "inconclusive", "nondeterminism"]
@@ -20,6 +24,11 @@ DEFAULT_REPORT = "cleanroom-report"
 INPUTS = (
     "specs",
     "tags",
+    "tier",
+    "tier-timeouts",
+    "min-pass-rate",
+    "max-failures",
+    "budget",
     "iterations",
     "seed",
     "engine",
@@ -41,6 +50,7 @@ _NEVER = ("ACTIONS_", "INPUT_", "STATE_", "GITHUB_TOKEN", "DOCKER_")
 # Without a registry's name: the one that the engine asks for short names.
 _CREDENTIALS = re.compile(r"(?:(?P<registry>[A-Za-z0-9.-]+(?::[0-9]+)?)=)?(?P<username>[^:=\s]+):(?P<password>.+)")
 _MOST_ITERATIONS = 100
+_MOST_FAILURES = 1_000_000
 _MOST_SEED = 1 << 64
 
 
@@ -67,6 +77,11 @@ class ActionInputs:
     report_dir: Path
     specs: tuple[str, ...] = (DEFAULT_SPECS,)
     tags: tuple[str, ...] = ()
+    tier: Tier | None = None
+    tier_timeouts: Mapping[str, Duration] = field(default_factory=lambda: MappingProxyType({}))
+    pass_rates: tuple[PassRate, ...] = ()
+    max_failures: int | None = None
+    budget: Duration | None = None
     iterations: int | None = None
     seed: int | None = None
     random_seed: bool = False
@@ -107,6 +122,11 @@ def read_inputs(environ: Mapping[str, str]) -> ActionInputs:
         report_dir=_report_dir(environ, workspace),
         specs=tuple(_pattern(text, environ, workspace) for text in _items(environ, "specs")) or (DEFAULT_SPECS,),
         tags=_items(environ, "tags"),
+        tier=cast("Tier | None", _choice(environ, "tier", TIERS, "") or None),
+        tier_timeouts=MappingProxyType(_tier_timeouts(environ)),
+        pass_rates=_pass_rates(environ),
+        max_failures=_number(environ, "max-failures", 1, _MOST_FAILURES),
+        budget=_budget(environ),
         iterations=iterations,
         seed=None if seed == "random" else _number(environ, "seed", 0, _MOST_SEED - 1),
         random_seed=seed == "random",
@@ -162,7 +182,7 @@ def _boolean(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
 
 def _choice(environ: Mapping[str, str], name: str, known: tuple[str, ...], default: str) -> str:
     text = _get(environ, name) or default
-    if text not in known:
+    if text not in known and text != default:
         raise UsageError(f"input {name}: {text!r} is not known", remedy=f"write one of {', '.join(known)}")
     return text
 
@@ -176,6 +196,31 @@ def _number(environ: Mapping[str, str], name: str, least: int, most: int) -> int
         hint = " or `random`" if name == "seed" else ""
         raise UsageError(f"input {name}: {text[:40]!r}", remedy=f"write a whole number from {least} to {most}{hint}")
     return number
+
+
+def _pass_rates(environ: Mapping[str, str]) -> tuple[PassRate, ...]:
+    try:
+        return read_pass_rates(_items(environ, "min-pass-rate"))
+    except ValueError as err:
+        raise UsageError(f"input min-pass-rate: {err}") from err
+
+
+def _tier_timeouts(environ: Mapping[str, str]) -> dict[str, Duration]:
+    try:
+        return read_tier_timeouts(_items(environ, "tier-timeouts"))
+    except ValueError as err:
+        raise UsageError(f"input tier-timeouts: {err}") from err
+
+
+def _budget(environ: Mapping[str, str]) -> Duration | None:
+    text = _get(environ, "budget")
+    try:
+        found = parse_duration(text) if text else None
+    except ValueError as err:
+        raise UsageError(f"input budget: {err}", remedy="write a time like 10m") from err
+    if found is not None and not found.ns:
+        raise UsageError("input budget: nothing could ever start in no time", remedy="write a time like 10m")
+    return found
 
 
 def _workspace(environ: Mapping[str, str]) -> Path:

@@ -20,6 +20,7 @@ from cleanroom.action.outputs import append_summary, append_values
 from cleanroom.action.workspace import forget_report, give_back, owner_of
 from cleanroom.errors import CleanroomError, ExitCode
 from cleanroom.report.annotations import annotate
+from cleanroom.report.model import COUNTS
 from cleanroom.text import mask
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ def options_of(inputs: ActionInputs) -> RunOptions:
         root=str(inputs.workspace),
         out=str(inputs.report_dir),
         tags=inputs.tags,
+        tier=inputs.tier,
+        tier_timeouts=inputs.tier_timeouts,
+        pass_rates=inputs.pass_rates,
+        max_failures=inputs.max_failures,
+        budget=inputs.budget,
         iterations=inputs.iterations,
         seed=inputs.seed,
         random_seed=inputs.random_seed,
@@ -131,7 +137,8 @@ def outputs_of(inputs: ActionInputs, document: Mapping[str, Any] | None, conclus
     there = {name: inputs.report_dir / file for name, file in paths.items() if (inputs.report_dir / file).is_file()}
     return {
         "conclusion": conclusion,
-        **{name: str(counts.get(name, 0)) for name in ("passed", "failed", "inconclusive")},
+        **{name: str(counts.get(name, 0)) for name in COUNTS},
+        "skipped": str(sum(len(s["scenarios"]) for s in document["skipped"]) if document is not None else 0),
         "digest": str(document["digest"]) if document is not None else "",
         "seed": str(document["seed"] or "") if document is not None else "",
         "schedule-digest": str(document["schedule_digest"]) if document is not None else "",
@@ -171,7 +178,7 @@ def obey_signals(stop: Callable[[], None]) -> None:
 def _tell(inputs: ActionInputs, commands: Commands, document: Mapping[str, Any], conclusion: str) -> None:
     counts = document["counts"]
     commands.say(
-        f"cleanroom: {conclusion}: {counts['passed']} passed, {counts['failed']} failed,"
+        f"cleanroom: {conclusion}: {counts['passed']} passed, {counts['failed']} failed, {counts['known']} known,"
         f" {counts['inconclusive']} inconclusive"
     )
     for name in ("digest", "seed", "repro"):

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cleanroom.cli.gates import add_gates, gates_of
 from cleanroom.cli.selection import add_selection, options_of
 from cleanroom.cli.updating import update_specs
 from cleanroom.errors import UsageError
@@ -25,6 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command."""
     parser = commands.add_parser("run", help="run specs and judge them", description="Run specs and judge them.")
     add_selection(parser)
+    add_gates(parser)
     parser.add_argument(
         "--out", default="cleanroom-report", metavar="DIR", help="report folder (default: cleanroom-report)"
     )
@@ -62,6 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments, out=str(Path(arguments.out).resolve()), engine=arguments.engine, image=arguments.image,
         image_cache=arguments.image_cache, state_dir=arguments.state_dir, jobs=arguments.jobs, keep=arguments.keep,
         progress=progress, columns=shutil.get_terminal_size().columns,
+        **gates_of(arguments),
     )  # fmt: skip
     interrupt = Interrupt()
     _obey_signals(interrupt)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cleanroom.errors import UsageError
 from cleanroom.pipeline.options import RunOptions
+from cleanroom.spec.suite import TIERS
 
 ALLOWED_PREFIX = "CLEANROOM_"
 # Ours, not a spec's: the variables by which the parts of the program speak to each other.
@@ -28,6 +29,12 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     add_files(parser)
     parser.add_argument(
         "--tags", action="append", default=[], metavar="TAG", help="only scenarios with one of these tags"
+    )
+    parser.add_argument(
+        "--tier",
+        default=None,
+        choices=TIERS,
+        help="only suites of this tier and of those before it",
     )
     _add_seed(parser)
     parser.add_argument("--iterations", type=int, default=None, metavar="N", help="instead of the spec's number")
@@ -49,7 +56,7 @@ def add_spec_values(parser: argparse.ArgumentParser) -> None:
 def _add_values(parser: argparse.ArgumentParser) -> None:
     _add_seed(parser)
     _add_names(parser)
-    parser.set_defaults(tags=[], iterations=None)
+    parser.set_defaults(tags=[], tier=None, iterations=None)
 
 
 def _add_seed(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +94,7 @@ def options_of(arguments: argparse.Namespace, **more: object) -> RunOptions:
         specs=tuple(_relative(spec, root) for spec in arguments.specs),
         root=str(root),
         tags=tags,
+        tier=arguments.tier,
         iterations=arguments.iterations,
         seed=seed,
         random_seed=is_random,

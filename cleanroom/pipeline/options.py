@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from cleanroom.quantity import Duration
+from cleanroom.run.pass_rate import PassRate
+from cleanroom.spec.suite import Tier
+
 EngineMode: TypeAlias = Literal["auto", "cell", "own", "host"]
 
 
@@ -20,6 +24,15 @@ class RunOptions:
     out: str
     """Where the report goes."""
     tags: tuple[str, ...] = ()
+    tier: Tier | None = None
+    """Only suites of this tier and of those before it; None: all."""
+    tier_timeouts: Mapping[str, Duration] = field(default_factory=lambda: MappingProxyType({}))
+    """Tier → the longest that a scenario of its suites may take."""
+    pass_rates: tuple[PassRate, ...] = ()
+    max_failures: int | None = None
+    """No suite starts after so many failed scenarios."""
+    budget: Duration | None = None
+    """No suite starts later than this after the begin of the work."""
     iterations: int | None = None
     seed: int | None = None
     random_seed: bool = False

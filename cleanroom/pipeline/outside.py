@@ -16,6 +16,7 @@ from cleanroom.pipeline.folder import FolderError, check_apart, make_room
 from cleanroom.pipeline.job import JOB, encode_job
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
+from cleanroom.pipeline.selection import nothing_chosen
 from cleanroom.pipeline.suites import InvalidSpecsError, Loaded, load_runnable
 from cleanroom.report.model import RunReport
 from cleanroom.report.write import write_report
@@ -51,7 +52,7 @@ def run_cleanroom(options: RunOptions, sink: Callable[[bytes], None], interrupt:
         loaded = load_runnable(options)
         check_apart(Path(options.out), Path(options.root), (plan.suite.file for plan in loaded.plans))
         if not loaded.plans:
-            return _nothing(options, started)
+            return _nothing(loaded, options, started)
         outcome = _launch(loaded, sink, interrupt)
     except FolderError as err:
         return RunOutcome(exit_code=int(err.exit_code), out=options.out, message=str(err))
@@ -74,19 +75,22 @@ def _without_report(loaded: Loaded, outcome: RunOutcome, started: int) -> RunOut
     return replace(failed, notes=outcome.notes, launched=outcome.launched)
 
 
-def _nothing(options: RunOptions, started: int) -> RunOutcome:
-    tags = f"has one of the tags {', '.join(options.tags)}" if options.tags else "is in the files that were named"
-    message = f"no scenario {tags}"
+def _nothing(loaded: Loaded, options: RunOptions, started: int) -> RunOutcome:
+    message = nothing_chosen(options)
     if options.fail_on_empty:
-        raise UsageError(message, remedy="correct the tags, or allow an empty selection with fail-on-empty: false")
-    session = SessionRecord()
+        remedy = "correct the tags or the tier, or allow an empty selection with fail-on-empty: false"
+        raise UsageError(message, remedy=remedy)
+    session = SessionRecord(skipped=loaded.skipped, pass_rates=options.pass_rates)
+    verdict = judge_session(session)
+    # That nothing was chosen may be right, but a share of nothing is none.
+    code = ExitCode.PASS if not options.pass_rates else verdict.exit_code
     report = RunReport(
-        session=session, verdict=replace(judge_session(session), exit_code=ExitCode.PASS),
+        session=session, verdict=replace(verdict, exit_code=code),
         repro=repro_line(options, None), seed=options.seed, started_ns=started, ended_ns=SystemClock().now_ns(),
         secrets=options.secrets,
     )  # fmt: skip
     write_report(report, Path(options.out))
-    return RunOutcome(exit_code=int(ExitCode.PASS), out=options.out, message=message)
+    return RunOutcome(exit_code=int(code), out=options.out, message=message)
 
 
 def _launch(loaded: Loaded, sink: Callable[[bytes], None], interrupt: Interrupt) -> RunOutcome:

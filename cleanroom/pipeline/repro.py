@@ -19,9 +19,22 @@ def repro_line(options: RunOptions, loaded: Loaded | None) -> str:
         words += ["--iterations", str(options.iterations)]
     for tag in options.tags:
         words += ["--tags", shlex.quote(tag)]
+    words += _limits(options)
     for name, value in sorted(options.variables.items()):
         shown = "***" if value in options.secrets else value
         words += ["--var", shlex.quote(f"{name}={shown}")]
     for name in sorted(options.environment):
         words += [] if name.startswith("CLEANROOM_") else ["--allow-env", shlex.quote(name)]
     return " ".join(words)
+
+
+def _limits(options: RunOptions) -> list[str]:
+    """Return what chooses by tier, what decides, and what ends the run early."""
+    words = ["--tier", options.tier] if options.tier else []
+    for tier, limit in sorted(options.tier_timeouts.items()):
+        words += ["--tier-timeout", f"{tier}={limit}"]
+    for rate in options.pass_rates:
+        least = f"{rate.least / 100:g}"
+        words += ["--min-pass-rate", shlex.quote(f"{rate.tag}={least}") if rate.tag else least]
+    words += ["--max-failures", str(options.max_failures)] if options.max_failures is not None else []
+    return words + (["--budget", str(options.budget)] if options.budget is not None else [])

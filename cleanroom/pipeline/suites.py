@@ -10,8 +10,10 @@ from pathlib import Path
 
 from cleanroom.errors import ExitCode, SpecError, UsageError
 from cleanroom.pipeline.options import RunOptions
+from cleanroom.pipeline.selection import choose, nothing_chosen
 from cleanroom.plan.build import build_plan
 from cleanroom.plan.model import Plan
+from cleanroom.run.skipped import Skipped
 from cleanroom.spec.discover import NothingMatchedError, discover
 from cleanroom.spec.load import RenderedSpec, load_spec, render_spec
 from cleanroom.spec.problem import nearest, render_problems
@@ -37,7 +39,7 @@ def load_some(options: RunOptions) -> Loaded:
     """Do as `load_plans`, but refuse an empty selection with `UsageError`: silence would pass for a check."""
     loaded = load_plans(options)
     if not loaded.plans:
-        raise UsageError(f"no scenario has one of the tags {', '.join(options.tags)}", remedy="correct the tags")
+        raise UsageError(nothing_chosen(options), remedy="correct the tags or the tier")
     return loaded
 
 
@@ -57,6 +59,8 @@ class Loaded:
 
     options: RunOptions
     plans: tuple[Plan, ...]
+    skipped: tuple[Skipped, ...] = ()
+    """What was not asked for: other tiers, other tags."""
 
     @property
     def suites(self) -> tuple[Suite, ...]:
@@ -65,7 +69,7 @@ class Loaded:
 
 
 def load_plans(options: RunOptions) -> Loaded:
-    """Load, filter by tag and plan every spec.
+    """Load, filter by tier and tag, and plan every spec.
 
     Raises `InvalidSpecsError` with the problems of all files, `UsageError` for a pattern that matches nothing.
     """
@@ -76,9 +80,9 @@ def load_plans(options: RunOptions) -> Loaded:
         options = replace(options, seed=secrets.randbelow(MAX_SEED))
         suites = _load(options)
     _check_names(suites)
-    chosen = [s for s in (_tagged(suite, options.tags) for suite in suites) if s is not None]
-    plans = tuple(build_plan(s, seed=options.seed, iterations=options.iterations) for s in chosen)
-    return Loaded(options, plans)
+    chosen = choose(suites, options)
+    plans = tuple(build_plan(s, seed=options.seed, iterations=options.iterations) for s in chosen.suites)
+    return Loaded(options, plans, chosen.skipped)
 
 
 def _load(options: RunOptions) -> list[Suite]:
@@ -145,14 +149,6 @@ def _files(options: RunOptions, root: Path) -> tuple[Path, ...]:
 def _with_seed(options: RunOptions) -> RunOptions:
     """Fix a random seed here, once: everything below only sees a number, which every report prints."""
     return replace(options, seed=secrets.randbelow(MAX_SEED), random_seed=False) if options.random_seed else options
-
-
-def _tagged(suite: Suite, tags: Sequence[str]) -> Suite | None:
-    """Return the suite with the scenarios that bear one of `tags` (its own tags count for all), None without any."""
-    if not tags or set(tags) & set(suite.tags):
-        return suite
-    scenarios = tuple(s for s in suite.scenarios if set(tags) & set(s.tags))
-    return replace(suite, scenarios=scenarios) if scenarios else None
 
 
 def _check_names(suites: Sequence[Suite]) -> None:

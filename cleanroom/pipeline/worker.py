@@ -27,6 +27,7 @@ from cleanroom.faults.ladder import open_fault
 from cleanroom.network.ports import Network, Proof
 from cleanroom.network.proof import prove
 from cleanroom.network.session import NetworkOptions, open_network
+from cleanroom.pipeline.admission import Admission
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.probe import ContainerProbe
 from cleanroom.pipeline.suites import Loaded
@@ -35,6 +36,7 @@ from cleanroom.run.journal import Journal
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import CleanupRecord, SessionRecord, SuiteRecord, Trouble
 from cleanroom.run.session import SessionOptions, run_suites
+from cleanroom.run.skipped import Skipped
 from cleanroom.run.stop import Stop
 from cleanroom.run.tracing import AttributeScalar
 from cleanroom.run.trouble import trouble_of
@@ -75,7 +77,9 @@ class Worker:
         self._record = SessionRecord(
             engine_mode={"container": "cell", "namespaces": "own"}.get(inside.facts.kind, inside.facts.kind),
             privileges=inside.facts.privilege,
+            pass_rates=loaded.options.pass_rates,
         )
+        self._admission = Admission(loaded.options, inside.clock)
         self._journal = Journal(inside.journal)
 
     def run(self) -> SessionRecord:
@@ -90,10 +94,14 @@ class Worker:
             self._record,
             trouble=self._record.trouble or trouble,
             interrupted=self._in.stop.requested,
+            skipped=(*self._loaded.skipped, *self._unreached()),
             timings=dict(self._timings),
         )
         self._journal.session(record)
         return record
+
+    def _unreached(self) -> tuple[Skipped, ...]:
+        return self._admission.skipped(self._loaded.plans, self._record.suites, interrupted=self._in.stop.requested)
 
     def _phase(self, name: str) -> AbstractContextManager[None]:
         return _Phase(name, self._in, self._timings)
@@ -232,7 +240,8 @@ class Worker:
         def start_trace(environment: str, common: Mapping[str, AttributeScalar]) -> SelfTrace:
             return SelfTrace(telemetry.runner_endpoint(environment), {}, common, self._in.clock)
 
-        return run_suites(ports, self._loaded.plans, SessionOptions(parallel=width), self._journal, start_trace)
+        options = SessionOptions(parallel=width, admit=self._admission)
+        return run_suites(ports, self._loaded.plans, options, self._journal, start_trace)
 
     def _left(self, engine: DockerEngine, before: Inventory, suites: tuple[SuiteRecord, ...]) -> CleanupRecord:
         """Return what the whole run made and took away; `left` is measured by inventories, not added up."""

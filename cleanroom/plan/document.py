@@ -30,6 +30,9 @@ def plan_json(plan: Plan) -> Json:
         "suite": suite.name,
         "description": suite.description,
         "file": suite.file,
+        "tags": list(suite.tags),
+        "tier": suite.tier,
+        "required": suite.required,
         "instance": plain(suite.instance),
         "seed": str(plan.seed),
         "iterations": [

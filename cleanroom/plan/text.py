@@ -30,6 +30,7 @@ def plan_text(plan: Plan) -> str:
     if suite.instance:
         lines.append(f"instance  {_short(words(suite.instance))}")
     lines += [
+        f"tier      {suite.tier}, {'required' if suite.required else 'not required: what it finds fails no call'}",
         f"seed      {plan.seed}",
         f"runs      {_counted(plan.iterations, 'iteration')} of {_counted(len(plan.scenarios), 'scenario')}"
         + (", each with the same schedule" if plan.iterations > 1 else ""),

@@ -42,7 +42,8 @@ class Annotation:
 
 def annotate(document: Mapping[str, Any]) -> tuple[Annotation, ...]:
     """Return the annotations of a `report.json`, verdict first, then the gravest; never more than a runner keeps."""
-    errors = [*_problems(document), *_troubles(document), *_findings(document, "error"), *_unjudged(document)]
+    errors = [*_problems(document), *_troubles(document), *_gates(document), *_findings(document, "error")]
+    errors += [*_unjudged(document), *_unreached(document)]
     warnings = [*_findings(document, "warning"), *_accepted(document), *_allowed(document)]
     kept = _distinct(errors)[: MOST_ERRORS - 1]
     verdict = _verdict(document, len(_distinct(errors)) - len(kept))
@@ -83,8 +84,8 @@ def _troubles(document: Mapping[str, Any]) -> Iterator[Annotation]:
 def _findings(document: Mapping[str, Any], level: Literal["error", "warning"]) -> Iterator[Annotation]:
     """Yield the findings of one level, each once, the most frequent first, determinism after the others."""
     found: dict[tuple[str, str, str, int, str], tuple[Mapping[str, Any], int]] = {}
-    for finding in _every_finding(document):
-        if finding["level"] == level:
+    for finding, required in _every_finding(document):
+        if (finding["level"] if required else "warning") == level:
             key = (finding["rule"], finding["expected"], finding["file"], finding["line"], finding["found"])
             found[key] = (finding, found.get(key, (finding, 0))[1] + 1)
     ranked = sorted(found.values(), key=lambda item: (item[0]["rule"].startswith("determinism."), -item[1]))
@@ -96,21 +97,44 @@ def _findings(document: Mapping[str, Any], level: Literal["error", "warning"]) -
         yield _at(finding, level, f"cleanroom: {finding['rule']}", "\n".join(parts))
 
 
-def _every_finding(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for check in every_check(document):
-        yield from () if check["accepted"] else check["findings"]
+def _every_finding(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    """Yield every finding that is not accepted, and whether its suite is required."""
+    for suite in document["suites"]:
+        for check in _checks_of(suite):
+            if not check["accepted"]:
+                yield from ((finding, suite["required"]) for finding in check["findings"])
 
 
 def every_check(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield every check of a `report.json`, of every iteration."""
     for suite in document["suites"]:
-        for scenario in suite["scenarios"]:
-            for turn in scenario["iterations"]:
-                yield from turn["checks"]
-        for iteration in suite["iterations"]:
-            yield from iteration["checks"]
-        if suite["determinism"] is not None:
-            yield suite["determinism"]
+        yield from _checks_of(suite)
+
+
+def _checks_of(suite: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for scenario in suite["scenarios"]:
+        for turn in scenario["iterations"]:
+            yield from turn["checks"]
+    for iteration in suite["iterations"]:
+        yield from iteration["checks"]
+    if suite["determinism"] is not None:
+        yield suite["determinism"]
+
+
+def _gates(document: Mapping[str, Any]) -> Iterator[Annotation]:
+    for gate in document["gates"]:
+        if gate["state"] != "met":
+            counts = f"{gate['passed']} passed, {gate['failed']} failed, {gate['not_judged']} not judged"
+            message = f"{gate['name']}: {gate['state']}: {gate['wanted']}, and {counts}"
+            yield Annotation(level="error", title="cleanroom: gate", message=message)
+
+
+def _unreached(document: Mapping[str, Any]) -> Iterator[Annotation]:
+    """Yield what was asked for and did not run."""
+    for skipped in document["skipped"]:
+        if skipped["required"] and skipped["kind"] not in {"tier", "tags"}:
+            message = f"{skipped['suite']}: {', '.join(skipped['scenarios'])}: not run: {skipped['why']}"
+            yield Annotation(level="error", title="cleanroom: not run", message=message, file=skipped["file"])
 
 
 def _unjudged(document: Mapping[str, Any]) -> Iterator[Annotation]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from cleanroom.report.beside import divergence_lines
 from cleanroom.report.egress import attempts
 from cleanroom.report.model import Pair, RunReport
-from cleanroom.report.phrases import brief, counted, fault_line, place_line, position
+from cleanroom.report.phrases import brief, counted, fault_line, gate_line, place_line, position, skipped_line
 from cleanroom.run.events import Event
 from cleanroom.text import clean, one_line, relay
 from cleanroom.validate.model import Check
@@ -16,6 +16,7 @@ from cleanroom.validate.model import Check
 _WIDTH = 200
 _MOST_FINDINGS = 50
 _MOST_LIVE = 8
+_MOST_SKIPPED = 20
 _SECOND = 10**9
 # Kinds whose beginning is worth a line where lines stay: the others are told once, when they end.
 _TOLD_AT_START = frozenset({"phase", "suite", "iteration", "scenario", "warning"})
@@ -114,6 +115,9 @@ def render_console(report: RunReport, directory: str = "") -> str:
     for place in report.troubles:
         first, *rest = clean(place_line(place)).split("\n")
         lines += [f"error: {first}", *(f"  {line}" for line in rest)]
+    skipped = report.session.skipped
+    lines += [one_line(f"not run: {skipped_line(one)}", 500) for one in skipped[:_MOST_SKIPPED]]
+    lines += [f"not run: {len(skipped) - _MOST_SKIPPED} more: see report.json"] if len(skipped) > _MOST_SKIPPED else []
     if report.empty:
         lines.append("nothing was run: no spec matched")
     return relay("\n".join([*lines, *_ending(report, directory)])) + "\n"
@@ -123,7 +127,11 @@ def _suite(pair: Pair) -> list[str]:
     verdict = pair.verdict
     word = verdict.verdict if verdict is not None else "error"
     count = max(len(pair.iterations), len(verdict.iterations) if verdict is not None else 0)
-    lines = ["", one_line(f"{pair.name} ({pair.file}): {word}, {len(pair.cases)} checks over {count} iterations")]
+    weight = "" if pair.required else " (not required)"
+    lines = [
+        "",
+        one_line(f"{pair.name} ({pair.file}): {word}{weight}, {len(pair.cases)} checks over {count} iterations"),
+    ]
     findings = [line for case in pair.cases for line in _case([c for _, c in case.judged], case.scenario)]
     lines += findings[:_MOST_FINDINGS]
     lines += [f"  {len(findings) - _MOST_FINDINGS} more: see report.json"] if len(findings) > _MOST_FINDINGS else []
@@ -179,5 +187,6 @@ def _ending(report: RunReport, directory: str) -> list[str]:
     return [
         "",
         *(f"{name:<9} {value}" for name, value in rows if value),
+        *(f"{'gate':<9} {one_line(gate_line(gate), 500)}" for gate in verdict.gates),
         f"{'verdict':<9} {verdict.verdict} (exit code {int(verdict.exit_code)}): {counts}, {seconds:.1f} s",
     ]

@@ -11,8 +11,10 @@ from cleanroom.network.ports import Proof
 from cleanroom.report.egress import Attempt, attempts
 from cleanroom.report.json_suite import cleanup_json, position_json, suite_json
 from cleanroom.report.model import COUNTS, RunReport
+from cleanroom.run.skipped import Skipped
 from cleanroom.spec.source import Problem
 from cleanroom.text import clean
+from cleanroom.validate.model import Gate
 
 SCHEMA = "cleanroom.report/1"
 _MS = 10**6
@@ -29,6 +31,9 @@ def report_json(report: RunReport) -> dict[str, Json]:
         "empty": report.empty,
         "interrupted": session.interrupted,
         "counts": {name: verdict.counts.get(name, 0) for name in COUNTS},
+        "reasons": list(verdict.reasons),
+        "gates": [_gate(gate) for gate in verdict.gates],
+        "skipped": [_skipped(skipped) for skipped in session.skipped],
         "seed": None if report.seed is None else str(report.seed),
         "schedule_digest": report.schedule_digest,
         "digest": verdict.digest,
@@ -92,6 +97,30 @@ def _problem(problem: Problem) -> dict[str, Json]:
         "suggestion": problem.suggestion,
         "excerpt": problem.excerpt,
         **position_json(problem.at),
+    }
+
+
+def _gate(gate: Gate) -> dict[str, Json]:
+    return {
+        "name": gate.name,
+        "tag": gate.tag,
+        "wanted": gate.wanted,
+        "state": gate.state,
+        "passed": gate.passed,
+        "failed": gate.failed,
+        "not_judged": gate.not_judged,
+        "known": gate.known,
+    }
+
+
+def _skipped(skipped: Skipped) -> dict[str, Json]:
+    return {
+        "suite": skipped.suite,
+        "file": skipped.file,
+        "scenarios": [scenario.name for scenario in skipped.scenarios],
+        "kind": skipped.kind,
+        "why": skipped.why,
+        "required": skipped.required,
     }
 
 

@@ -23,6 +23,8 @@ def suite_json(pair: Pair) -> dict[str, Json]:
     return {
         "name": pair.name,
         "file": pair.file,
+        "tier": pair.tier,
+        "required": pair.required,
         "verdict": verdict.verdict if verdict is not None else "error",
         "exit_code": int(verdict.exit_code) if verdict is not None else 4,
         "seed": str(plan.seed) if plan is not None else None,

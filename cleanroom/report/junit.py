@@ -19,9 +19,10 @@ from typing import Literal, TypeAlias
 from junit_xml import TestCase, TestSuite
 
 from cleanroom.report.model import Case, Pair, RunReport
-from cleanroom.report.phrases import brief, describe_finding, fault_line, place_line
+from cleanroom.report.phrases import brief, describe_finding, fault_line, gate_line, place_line
 from cleanroom.spec.source import NOWHERE, Position
 from cleanroom.text import clean, one_line, truncate
+from cleanroom.validate.model import Gate, GateState
 from cleanroom.validate.verdict import is_broken, is_known
 
 Result: TypeAlias = Literal["passed", "failure", "error", "skipped"]
@@ -84,13 +85,47 @@ def junit_suites(report: RunReport) -> tuple[JUnitSuite, ...]:
         )
         for problem in report.problems
     ]
-    bad = any(case.result in {"failure", "error"} for suite in suites for case in suite.cases) or outside
+    gates = [_gate(gate) for gate in report.verdict.gates]
+    outside += gates
+    suites = _with_skipped(suites, report)
+    bad = any(case.result in {"failure", "error"} for suite in suites for case in suite.cases)
+    bad = bad or any(case.result != "passed" for case in outside)
     if not suites and not outside:
         outside.append(_verdict_case(report, "nothing was run: no spec matched"))
     elif report.verdict.verdict != "pass" and not bad:
         outside.append(_verdict_case(report, f"the run's verdict is {report.verdict.verdict}"))
     whole = JUnitSuite(name="cleanroom", file="", start_ns=report.started_ns, cases=tuple(outside))
     return (*suites, whole) if outside else suites
+
+
+def _gate(gate: Gate) -> JUnitCase:
+    results: dict[GateState, Result] = {"met": "passed", "missed": "failure", "not judged": "error"}
+    told = gate_line(gate)
+    good = gate.state == "met"
+    return JUnitCase(
+        name=gate.name, classname="cleanroom.gates", result=results[gate.state],
+        kind="gate" if gate.state == "missed" else "inconclusive",
+        message="" if good else told, body="" if good else told, note=told if good else "",
+    )  # fmt: skip
+
+
+def _with_skipped(suites: tuple[JUnitSuite, ...], report: RunReport) -> tuple[JUnitSuite, ...]:
+    """Add a skipped case for each scenario that did not run, to its suite's or to a suite of their own."""
+    cases: dict[tuple[str, str], list[JUnitCase]] = {}
+    for skipped in report.session.skipped:
+        cases.setdefault((skipped.file, skipped.suite), []).extend(
+            JUnitCase(
+                name="the scenario ran", classname=f"{skipped.suite}.{scenario.name}",
+                at=Position(skipped.file, 1, 1), result="skipped", kind=skipped.kind, message=f"not run: {skipped.why}",
+            )
+            for scenario in skipped.scenarios
+        )  # fmt: skip
+    found = [replace(suite, cases=(*suite.cases, *cases.pop((suite.file, suite.name), ()))) for suite in suites]
+    found += [
+        JUnitSuite(name=name, file=file, start_ns=report.started_ns, cases=tuple(of_suite))
+        for (file, name), of_suite in cases.items()
+    ]
+    return tuple(found)
 
 
 def serialise(suites: Iterable[JUnitSuite]) -> str:
@@ -231,6 +266,8 @@ def _properties(report: RunReport, pair: Pair) -> dict[str, str]:
     plan = pair.record.plan if pair.record is not None else None
     found = {
         "cleanroom.version": report.version,
+        "cleanroom.tier": pair.tier,
+        "cleanroom.required": "" if pair.required else "false",
         "cleanroom.seed": str(plan.seed) if plan is not None else "",
         "cleanroom.schedule_digest": plan.schedule_digest if plan is not None else "",
         "cleanroom.digest": pair.verdict.digest if pair.verdict is not None else "",

@@ -54,7 +54,8 @@ class RunReport:
     @property
     def empty(self) -> bool:
         """Whether nothing matched what was asked for: no suite, and nothing went wrong either."""
-        return not (self.session.suites or self.verdict.suites or self.problems or self.troubles)
+        asked = self.session.pass_rates or any(not skipped.unchosen for skipped in self.session.skipped)
+        return not (asked or self.session.suites or self.verdict.suites or self.problems or self.troubles)
 
     @property
     def troubles(self) -> tuple[Place, ...]:
@@ -151,6 +152,16 @@ class Pair:
         if self.verdict.determinism is not None:
             cases.append(Case(scenario="", judged=((0, self.verdict.determinism),)))
         return tuple(cases)
+
+    @property
+    def required(self) -> bool:
+        """Whether the run fails when the suite does."""
+        return self.verdict.required if self.verdict is not None else True
+
+    @property
+    def tier(self) -> str:
+        """The suite's tier; empty where there is no record of it."""
+        return self.record.plan.suite.tier if self.record is not None else ""
 
     @property
     def faults(self) -> tuple[Struck, ...]:

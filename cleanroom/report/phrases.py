@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from cleanroom.canonical import Json
 from cleanroom.report.model import COUNTS, Place
 from cleanroom.run.record import FaultRecord, RecoveryRecord
+from cleanroom.run.skipped import Skipped
 from cleanroom.spec.source import NOWHERE, Position
-from cleanroom.validate.model import Finding
+from cleanroom.validate.model import Finding, Gate
 
 _MS = 10**6
 _SECOND = 10**9
+_MOST_NAMES = 5
 
 
 def position(at: Position) -> str:
@@ -23,6 +25,23 @@ def position(at: Position) -> str:
 def counted(counts: Mapping[str, int]) -> str:
     """Return the figures of a run's checks; known failures only where there are some."""
     return ", ".join(f"{counts.get(name, 0)} {name}" for name in COUNTS if name != "known" or counts.get(name, 0))
+
+
+def gate_line(gate: Gate) -> str:
+    """Return a gate in one line: what was wanted, what came of it, and whether that is enough."""
+    total = gate.passed + gate.failed + gate.not_judged
+    found = f"{gate.passed} of {total} passed" if total else "no scenario to count"
+    found += f", {gate.failed} failed" if gate.failed else ""
+    found += f", {gate.not_judged} not judged" if gate.not_judged else ""
+    found += f"; {gate.known} known not counted" if gate.known else ""
+    return f"{gate.name}: {gate.state}: {gate.wanted}; {found}"
+
+
+def skipped_line(skipped: Skipped) -> str:
+    """Return in one line what did not run, and why."""
+    names = [scenario.name for scenario in skipped.scenarios]
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{skipped.suite} ({skipped.file}): {', '.join(names[:_MOST_NAMES])}{more}: {skipped.why}"
 
 
 def brief(finding: Finding) -> str:

@@ -34,6 +34,8 @@ def render_summary(report: RunReport, budget: int = BUDGET) -> str:
     _broken(page, pairs)
     _divergences(page, pairs)
     _suites(page, pairs)
+    _gates(page, report)
+    _skipped(page, report)
     _faults(page, pairs)
     _egress(page, report)
     _isolation(page, report)
@@ -173,7 +175,8 @@ def _suites(page: Page, pairs: Iterable[Pair]) -> None:
             (
                 markdown(pair.name),
                 code_span(pair.file),
-                verdict,
+                verdict if pair.required else f"{verdict} (not required)",
+                pair.tier,
                 str(len(cases)),
                 str(broken),
                 str(len(pair.iterations)),
@@ -181,7 +184,32 @@ def _suites(page: Page, pairs: Iterable[Pair]) -> None:
         )
     if rows:
         page.heading("Suites")
-        page.table(("suite", "file", "verdict", "checks", "broken", "iterations"), rows)
+        page.table(("suite", "file", "verdict", "tier", "checks", "broken", "iterations"), rows)
+
+
+def _gates(page: Page, report: RunReport) -> None:
+    rows = [
+        (markdown(g.name), markdown(g.wanted), g.state, *(str(n) for n in (g.passed, g.failed, g.not_judged, g.known)))
+        for g in report.verdict.gates
+    ]
+    if rows:
+        page.heading("Gates")
+        page.table(("gate", "wanted", "state", "passed", "failed", "not judged", "known"), rows)
+
+
+def _skipped(page: Page, report: RunReport) -> None:
+    rows = [
+        (
+            markdown(skipped.suite),
+            code_span(skipped.file),
+            markdown(one_line(", ".join(scenario.name for scenario in skipped.scenarios), _CELL)),
+            markdown(skipped.why),
+        )
+        for skipped in report.session.skipped
+    ]
+    if rows:
+        page.heading("Not run")
+        page.table(("suite", "file", "scenarios", "why"), rows, most=100)
 
 
 def _faults(page: Page, pairs: Iterable[Pair]) -> None:

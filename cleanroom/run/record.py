@@ -12,6 +12,8 @@ from cleanroom.drive.workload.operation import WorkloadRecord
 from cleanroom.engine.ports import Inventory
 from cleanroom.network.ports import Drop, Proof
 from cleanroom.plan.model import Plan
+from cleanroom.run.pass_rate import PassRate
+from cleanroom.run.skipped import Skipped
 from cleanroom.spec.source import NOWHERE, Position
 from cleanroom.telemetry.ports import Payload
 
@@ -231,6 +233,10 @@ class SessionRecord:
     """A whole run: every suite, the proof of isolation and the figures of its phases."""
 
     suites: tuple[SuiteRecord, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    """What the specs hold and did not run, in order."""
+    pass_rates: tuple[PassRate, ...] = ()
+    """What was asked for as the least share of passing scenarios."""
     proof: Proof | None = None
     engine_mode: str = ""
     engine_version: str = ""

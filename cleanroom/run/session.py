@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,21 +18,29 @@ from cleanroom.run.tracing import StartTrace
 from cleanroom.run.trouble import trouble_of
 
 
+def _always(_plan: Plan, _done: Sequence[SuiteRecord]) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
     """How many iterations run at a time at most; the ports' network has at least as many slots."""
 
     parallel: int
+    admit: Callable[[Plan, Sequence[SuiteRecord]], bool] = _always
+    """Whether a suite starts, after those that ran."""
 
 
 def run_suites(
     ports: Ports, plans: tuple[Plan, ...], options: SessionOptions, journal: Journal, start_trace: StartTrace
 ) -> tuple[SuiteRecord, ...]:
-    """Run every plan to its end; trouble is in the records. Suites after an interrupt are not started."""
-    records = []
+    """Run every plan that is admitted to its end; trouble is in the records. After an interrupt none is started."""
+    records: list[SuiteRecord] = []
     for plan in plans:
         if ports.stop.requested:
             break
+        if not options.admit(plan, records):
+            continue
         ports.listen(Event(kind="suite", text=plan.suite.file, suite=plan.suite.name))
         try:
             journal.plan(plan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cleanroom.spec.contract import Contract
 from cleanroom.spec.determinism import Determinism
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from cleanroom.spec.expect import Expect
     from cleanroom.spec.scenario import Scenario
     from cleanroom.spec.service import Service
+
+Tier: TypeAlias = Literal["smoke", "full", "weekly"]
+TIERS: tuple[Tier, ...] = ("smoke", "full", "weekly")
+"""How often a suite is worth its time; each tier includes those before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ class Suite:
     tags: tuple[str, ...] = ()
     file: str
     """Path of the spec file relative to the workspace root, forward slashes."""
-    tier: Literal["smoke", "full", "weekly"] = "full"
+    tier: Tier = "full"
     required: bool = True
     """Whether the call fails when this suite does."""
     environment: Literal["scenario", "suite"] = "scenario"

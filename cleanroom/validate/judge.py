@@ -16,6 +16,7 @@ from cleanroom.validate import wording
 from cleanroom.validate.determinism import Run, judge_determinism
 from cleanroom.validate.faults import unreverted
 from cleanroom.validate.fingerprint import fingerprint, normalise_options
+from cleanroom.validate.gates import decide, judge_gates, reasons_of
 from cleanroom.validate.hermeticity import left_behind
 from cleanroom.validate.model import IterationVerdict, RunVerdict, ScenarioVerdict, SuiteVerdict
 from cleanroom.validate.scenario import absent, judge_expect, judge_scenario
@@ -110,6 +111,7 @@ def conclude_suite(record: SuiteRecord, judged: Sequence[JudgedIteration]) -> Su
         file=plan.suite.file,
         verdict=word_of(code),
         exit_code=code,
+        required=plan.suite.required,
         iterations=tuple(j.verdict for j in judged),
         determinism=check,
         divergence=divergence,
@@ -124,7 +126,9 @@ def judge_session(record: SessionRecord, suites: Sequence[SuiteVerdict] | None =
     A run of no suite is inconclusive, and a run whose isolation is unproven is engine trouble, never a pass.
     """
     verdicts = tuple(suites) if suites is not None else tuple(judge_suite(suite) for suite in record.suites)
-    codes = [suite.exit_code for suite in verdicts]
+    gates = judge_gates(record, verdicts)
+    decisions = decide(record, verdicts, gates)
+    codes = [decision.code for decision in decisions]
     codes += [ExitCode.INCONCLUSIVE] if len(verdicts) != len(record.suites) or not verdicts else []
     codes += [code_of(trouble.exit_code) for trouble in session_troubles(record)]
     code = worst(codes)
@@ -132,6 +136,8 @@ def judge_session(record: SessionRecord, suites: Sequence[SuiteVerdict] | None =
         verdict=word_of(code),
         exit_code=code,
         suites=verdicts,
+        gates=gates,
+        reasons=reasons_of(decisions),
         digest=_run_digest(verdicts),
         counts=figures(verdicts),
     )

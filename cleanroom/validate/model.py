@@ -14,6 +14,23 @@ from cleanroom.trace.divergence import Divergence
 VerdictWord: TypeAlias = Literal["pass", "fail", "inconclusive", "error"]
 CheckWord: TypeAlias = Literal["pass", "fail", "known", "inconclusive"]
 """What became of one check; known: broken by a defect that the spec accepts."""
+GateState: TypeAlias = Literal["met", "missed", "not judged"]
+Reason: TypeAlias = Literal["failure", "inconclusive", "nondeterminism"]
+"""What fails a run that could be judged: the words of the action's `fail-on`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One pass rate, judged; it counts scenarios, each once over all iterations, known failures apart."""
+
+    name: str
+    tag: str = ""
+    wanted: str
+    state: GateState
+    passed: int = 0
+    failed: int = 0
+    not_judged: int = 0
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +112,8 @@ class SuiteVerdict:
     file: str
     verdict: VerdictWord
     exit_code: ExitCode
+    required: bool = True
+    """Whether the run fails when the suite does."""
     iterations: tuple[IterationVerdict, ...] = ()
     determinism: Check | None = None
     divergence: Divergence | None = None
@@ -110,6 +129,9 @@ class RunVerdict:
     verdict: VerdictWord
     exit_code: ExitCode
     suites: tuple[SuiteVerdict, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    """What fails it, where it could be judged."""
     digest: str = ""
     counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """passed, failed, known, inconclusive: numbers of checks over all suites, each once over all iterations."""

@@ -19,7 +19,7 @@ from cleanroom.spec.shapes.scenario import scenario
 from cleanroom.spec.shapes.service import services
 from cleanroom.spec.shapes.shape import Shape, boolean, choice, fixed_text, free_text, items, name, table
 from cleanroom.spec.shapes.value import references
-from cleanroom.spec.suite import ComposeSource, Report, Suite
+from cleanroom.spec.suite import TIERS, ComposeSource, Report, Suite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,12 +58,14 @@ _META = Record(
             distinct(items(name), "tag"), "Words by which `run --tags` chooses.", default="[]", example="[smoke]"
         ),
         "tier": Key(
-            choice("smoke", "full", "weekly"), "How often the suite is worth its time; `run --tier` chooses by it.",
-            default="full", later=True,
+            choice(*TIERS),
+            "How often the suite is worth its time. `run --tier` chooses by it; each tier includes those before it, so "
+            "that `weekly` is everything.", default="full",
         ),
         "required": Key(
-            boolean, "Whether the call fails when this suite does; `false` reports it and lets the call pass.",
-            default="true", later=True,
+            boolean,
+            "Whether the call fails when this suite does; `false` reports what it finds and lets the call pass, unless "
+            "the suite ends in an error.", default="true",
         ),
     },
 )  # fmt: skip

@@ -12,7 +12,7 @@ ALL = ("failure", "inconclusive", "nondeterminism")
 
 def only_nondeterminism():
     document = report_json(runs.failing())
-    document["suites"][0]["scenarios"] = []
+    document["reasons"] = ["nondeterminism"]
     return document
 
 

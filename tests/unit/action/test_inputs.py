@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 
 from cleanroom.action.inputs import DEFAULT_SPECS, raw_secrets, read_inputs
+from cleanroom.action.main import options_of
 from cleanroom.errors import UsageError
+from cleanroom.quantity import Duration
+from cleanroom.run.pass_rate import PassRate
 
 
 @pytest.fixture
@@ -33,6 +36,18 @@ def test_lists_take_newlines_and_commas_and_globs_keep_their_braces(environ):
     assert inputs.tags == ("smoke", "slow")
 
 
+def test_what_decides_about_a_run_as_a_whole(environ):
+    limits = {"tier": "smoke", "tier_timeouts": "smoke=60s, full=5m", "max_failures": "3", "budget": "1m"}
+    inputs = read_inputs(environ(min_pass_rate="85\nslow=70", **limits))
+    assert (inputs.tier, inputs.max_failures, inputs.budget) == ("smoke", 3, Duration(60 * 10**9))
+    assert inputs.pass_rates == (PassRate(least=8500), PassRate(least=7000, tag="slow"))
+    assert inputs.tier_timeouts == {"smoke": Duration(60 * 10**9), "full": Duration(300 * 10**9)}
+    assert options_of(inputs).pass_rates == inputs.pass_rates
+    assert options_of(inputs).budget == inputs.budget
+    none = read_inputs(environ(tier="", tier_timeouts="", min_pass_rate="", max_failures="", budget=""))
+    assert (none.tier, none.max_failures, none.budget, none.pass_rates) == (None, None, None, ())
+
+
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("TRUE", True), ("False", False), ("false", False)])
 def test_booleans_are_those_of_the_toolkit(environ, text, value):
     assert read_inputs(environ(summary=text)).summary is value
@@ -46,6 +61,16 @@ def test_booleans_are_those_of_the_toolkit(environ, text, value):
         ("iterations", "0"),
         ("iterations", "101"),
         ("iterations", "five"),
+        ("tier", "nightly"),
+        ("tier_timeouts", "smoke"),
+        ("tier_timeouts", "nightly=1s"),
+        ("tier_timeouts", "smoke=1s, smoke=2s"),
+        ("tier_timeouts", "smoke=0"),
+        ("min_pass_rate", "0"),
+        ("min_pass_rate", "smoke"),
+        ("max_failures", "0"),
+        ("budget", "soon"),
+        ("budget", "0"),
         ("seed", "-1"),
         ("seed", "18446744073709551616"),
         ("seed", "٣"),

@@ -4,10 +4,14 @@ import shlex
 
 import pytest
 
+from cleanroom.cli.gates import gates_of
 from cleanroom.cli.main import build_parser
 from cleanroom.cli.selection import options_of
+from cleanroom.pipeline.job import decode_job, encode_job
 from cleanroom.pipeline.repro import repro_line
 from cleanroom.pipeline.suites import load_plans
+from cleanroom.quantity import Duration
+from cleanroom.run.pass_rate import PassRate
 from tests.unit.pipeline.specs import options, spec
 
 
@@ -27,6 +31,19 @@ def test_the_line_gives_the_same_plan_again(more, tmp_path, monkeypatch):
     arguments = build_parser().parse_args(words[1:])
     again = load_plans(options_of(arguments, out=""))
     assert [p.plan_digest for p in again.plans] == [p.plan_digest for p in loaded.plans]
+
+
+def test_the_line_has_what_chooses_decides_and_ends_early(tmp_path):
+    asked = options(
+        tmp_path, tier="full", tier_timeouts={"smoke": Duration(60 * 10**9)}, max_failures=3,
+        pass_rates=(PassRate(least=8550), PassRate(least=10000, tag="a b")), budget=Duration(600 * 10**9),
+    )  # fmt: skip
+    words = shlex.split(repro_line(asked, None))
+    arguments = build_parser().parse_args(words[1:])
+    again = options_of(arguments, out="", **gates_of(arguments))
+    for name in ("tier", "tier_timeouts", "max_failures", "pass_rates", "budget"):
+        assert getattr(again, name) == getattr(asked, name)
+    assert decode_job(encode_job(asked)) == asked
 
 
 def test_seeds_that_the_specs_say_are_left_to_them(tmp_path):

@@ -22,6 +22,7 @@ from cleanroom.run.record import (
     SuiteRecord,
     Trouble,
 )
+from cleanroom.run.skipped import Skipped, SkippedScenario
 from cleanroom.spec.source import Position, Problem
 from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.divergence import Divergence, Row
@@ -30,6 +31,7 @@ from cleanroom.trace.proposal import Rules
 from cleanroom.validate.model import (
     Check,
     Finding,
+    Gate,
     IterationDigests,
     IterationVerdict,
     RunVerdict,
@@ -151,7 +153,20 @@ def broken(**fields):
     return Check(rule=finding.rule, name='spans "INSERT orders" count', at=finding.at, findings=(finding,))
 
 
-def make(*, checks, word, code, counts, iterations=2, scenarios=None, session=None, verdict=None, **fields):
+def make(
+    *,
+    checks,
+    word,
+    code,
+    counts,
+    iterations=2,
+    scenarios=None,
+    session=None,
+    verdict=None,
+    gates=(),
+    reasons=(),
+    **fields,
+):
     """A run of one suite in which every iteration was judged by `checks` (a tuple per iteration, or one for all)."""
     plan = build_plan(suite(scenario("happy", fault("slow-db"))), seed=42, iterations=iterations)
     records = scenarios or (scenario_record(),) * iterations
@@ -201,6 +216,8 @@ def make(*, checks, word, code, counts, iterations=2, scenarios=None, session=No
                 verdict=word,
                 exit_code=code,
                 suites=(judged,),
+                gates=gates,
+                reasons=reasons,
                 digest=judged.digest,
                 counts=MappingProxyType(counts),
             ),
@@ -267,7 +284,7 @@ def failing(**fields):
             "divergence": divergence,
             "digest": "",
         },
-        **fields,
+        **{"reasons": ("failure", "nondeterminism"), **fields},
     )
 
 
@@ -289,7 +306,7 @@ def inconclusive(allowed="", **fields):
         code=code,
         counts={"passed": 2, "failed": 0, "inconclusive": 1},
         scenarios=(scenario_record(faults=(unverified,)),) * 2,
-        **fields,
+        **{"reasons": () if allowed else ("inconclusive",), **fields},
     )
 
 
@@ -403,7 +420,46 @@ def hostile():
     )
 
 
+def gated(**fields):
+    """A run that passes by its gate, with an accepted defect, an optional suite, and scenarios that did not run."""
+    known = replace(broken(), accepted="the name is not decided yet")
+    gate = Gate(
+        name="pass rate", wanted="at least 85 % of the scenarios pass", state="met", passed=6, failed=1, known=1
+    )
+    missed = Gate(
+        name="pass rate of tag smoke", tag="smoke", wanted="at least 100 % of the scenarios pass", state="missed"
+    )
+    open_ = replace(
+        gate, name="pass rate of tag slow", tag="slow", state="not judged", passed=1, failed=0, not_judged=2
+    )
+    skipped = (
+        Skipped(
+            suite="soak", file="soak.cleanroom.yaml", kind="tier", why="its tier is weekly, and the call is for full",
+            scenarios=(SkippedScenario(name="an hour", tags=("slow",)), SkippedScenario(name="a day")),
+        ),
+        Skipped(
+            suite="checkout", file=FILE, kind="tags", why="none of the tags smoke",
+            scenarios=(SkippedScenario(name="returns"),),
+        ),
+        Skipped(
+            suite="late", file="late.cleanroom.yaml", kind="budget", why="the time budget of 600s was used up",
+            scenarios=(SkippedScenario(name="too late"),), required=False,
+        ),
+    )  # fmt: skip
+    return make(
+        checks=(good(), known),
+        word="fail",
+        code=ExitCode.FINDINGS,
+        counts={"passed": 2, "failed": 0, "known": 1, "inconclusive": 0},
+        session={"skipped": skipped},
+        gates=(gate, missed, open_),
+        verdict={"required": False},
+        **{"reasons": ("failure",), **fields},
+    )
+
+
 ALL = {
+    "gated": gated,
     "pass": passing,
     "fail": failing,
     "inconclusive": inconclusive,

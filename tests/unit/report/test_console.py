@@ -7,7 +7,7 @@ from cleanroom.run.events import Event
 from tests.unit.report import runs
 
 
-@pytest.mark.parametrize("kind", ["pass", "fail", "inconclusive", "error", "invalid", "nothing"])
+@pytest.mark.parametrize("kind", ["pass", "fail", "inconclusive", "error", "invalid", "nothing", "gated"])
 def test_the_whole_result(kind, snapshot):
     assert render_console(runs.ALL[kind](), "cleanroom-report") == snapshot
 

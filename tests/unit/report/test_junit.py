@@ -27,7 +27,7 @@ def results(root):
     }
 
 
-@pytest.mark.parametrize("kind", ["pass", "fail", "inconclusive", "error", "invalid", "nothing"])
+@pytest.mark.parametrize("kind", ["pass", "fail", "inconclusive", "error", "invalid", "nothing", "gated"])
 def test_the_whole_file(kind, snapshot):
     assert render_junit(runs.ALL[kind]()) == snapshot
 

@@ -15,7 +15,7 @@ def outside_code(markdown):
     return re.sub(r"\\[^\w\s]", "", page)
 
 
-@pytest.mark.parametrize("kind", ["pass", "fail", "inconclusive", "error", "invalid", "nothing"])
+@pytest.mark.parametrize("kind", ["pass", "fail", "inconclusive", "error", "invalid", "nothing", "gated"])
 def test_the_whole_page(kind, snapshot):
     assert render_summary(runs.ALL[kind]()) == snapshot
 

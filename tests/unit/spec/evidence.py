@@ -88,7 +88,9 @@ READERS = {
     "meta": {
         "name": "run/environment:Environment.__init__ plan.suite.name",
         "description": "plan/document:plan_json suite.description",
-        "tags": "pipeline/suites:_tagged suite.tags",
+        "tags": "pipeline/selection:choose suite.tags",
+        "tier": "pipeline/selection:choose suite.tier",
+        "required": "validate/judge:conclude_suite plan.suite.required",
     },
     "services.<name>": {
         "image": "engine/images:image_key service.image",
@@ -150,7 +152,7 @@ READERS = {
     "scenarios[]": {
         "name": "plan/timeline:_Drawing._event self.scenario.name",
         "description": "plan/document:plan_json suite.scenarios[index].description",
-        "tags": "pipeline/suites:_tagged s.tags",
+        "tags": "pipeline/selection:choose s.tags",
         "timeout": "run/bounds:Bounds.of scenario.timeout",
         "deadline": "run/bounds:Bounds.of scenario.deadline",
         "steps": "run/scenario:Play.run self._scenario.steps",
