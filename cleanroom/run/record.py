@@ -59,8 +59,9 @@ class StepRecord:
 
     @property
     def failed_as_said(self) -> bool:
-        """Whether it met an error (no trouble of the engine's), and nothing that its `expect` says was broken."""
-        return self.outcome != "skipped" and self.error_type not in ("", "engine") and not self.breaches
+        """Whether it met an error of the system's, and nothing that its `expect` says was broken."""
+        ours = ("", "engine", "not_started")
+        return self.outcome != "skipped" and self.error_type not in ours and not self.breaches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

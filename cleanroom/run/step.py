@@ -59,7 +59,7 @@ def record_of(step: Step, outcome: Timed, *, missing: tuple[StepBreach, ...] = (
     elif failed:
         reason = result.message or result.error_type
         error = StepBreach(what="error", expected="no error", found=one_line(reason, 500), at=step.at)
-        breaches = (error,) if step.expect is not None and not breaches else breaches
+        breaches = (error,) if (step.expect is not None or late) and not breaches else breaches
     return StepRecord(
         name=step.name,
         type=type_of(step),
