@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import json
+import ssl
 import time
 from collections.abc import Iterator
 
 import requests
-from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import DecodeError, InvalidChunkLength, ProtocolError
 
 from cleanroom.canonical import Json
 from cleanroom.drive.inside import OutsideError, session_inside
@@ -34,13 +36,14 @@ def run_http(reach: Reach, action: HttpAction, limits: Limits, context: str) -> 
             response = session.request(
                 action.method,
                 # Named as a client inside the environment would, in the Host header too: spans then carry no address.
-                f"http://{action.service}:{action.port}{action.path}",
+                action.url or f"http://{action.service}:{action.port}{action.path}",
                 params=dict(action.query),
                 headers=headers,
                 data=_data(action),
                 json=action.json if action.has_json else None,
                 timeout=(timeout.seconds, timeout.seconds),
                 allow_redirects=action.follow,
+                verify=action.tls_verify,
                 stream=True,
             )
             body, truncated = _read(response.iter_content(65536))
@@ -96,15 +99,27 @@ def error_type(err: BaseException) -> tuple[str, str]:
     for cause in _causes(err):
         if found := _of_cause(cause):
             return found
+    if any(_is_no_http(cause) for cause in _causes(err)):
+        return "network_failure", "what the service answered is no HTTP"
     if any(isinstance(cause, ProtocolError) for cause in _causes(err)):
         return "connection_reset", "the connection ended before the answer"
     return "network_failure", f"the request failed: {type(err).__name__}"
 
 
+def _is_no_http(cause: BaseException) -> bool:
+    """Whether bytes came that are no response; one that only ends too soon is broken off."""
+    if isinstance(cause, InvalidChunkLength):
+        return True
+    broken_off = (ConnectionResetError, http.client.IncompleteRead)
+    return isinstance(cause, http.client.HTTPException | DecodeError) and not isinstance(cause, broken_off)
+
+
 def _of_cause(cause: BaseException) -> tuple[str, str] | None:
     match cause:
         case OutsideError() | requests.exceptions.InvalidSchema():
-            found = "network_failure", f"the answer redirects out of the environment: {cause}"
+            found = "network_failure", f"the request leads out of the environment: {cause}"
+        case ssl.SSLError():
+            found = "tls", f"the TLS handshake failed ({cause.reason or type(cause).__name__})"
         case TimeoutError(errno=None):
             found = "timeout", "no complete answer in time"
         case ConnectionRefusedError():

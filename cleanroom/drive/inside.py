@@ -7,14 +7,16 @@ decide where it connects to, nor may it ask anybody for a name.
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool
-from urllib3.connection import HTTPConnection
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import create_urllib3_context
 
 
 class OutsideError(OSError):
@@ -41,37 +43,90 @@ class _TimedSocket(socket.socket):
         super().sendall(data, flags)
 
 
-def _pool(addresses: Mapping[str, str], deadline: float) -> type[HTTPConnectionPool]:
-    class Connection(HTTPConnection):
+class _TimedTls(ssl.SSLSocket):
+    """The same over TLS: what a wait is for is a record there, and a service can trickle those as well."""
+
+    deadline = 0.0
+
+    def arm(self) -> None:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("out of time")
+        self.settimeout(left)
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401 - as above
+        self.arm()
+        return super().recv_into(buffer, nbytes, flags)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:  # noqa: ANN401 - as above
+        self.arm()
+        super().sendall(data, flags)
+
+
+def _connect(addresses: Mapping[str, str], host: str, port: int | None, deadline: float) -> socket.socket:
+    address = addresses.get(host)
+    if address is None:
+        raise OutsideError(f"{host} port {port} is no service of this environment")
+    connection = _TimedSocket(socket.AF_INET, socket.SOCK_STREAM)
+    connection.deadline = deadline
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.arm()
+        connection.connect((address, port))
+        connection.arm()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _pools(addresses: Mapping[str, str], deadline: float) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            address = addresses.get(self.host)
-            if address is None:
-                raise OutsideError(f"{self.host} port {self.port} is no service of this environment")
-            connection = _TimedSocket(socket.AF_INET, socket.SOCK_STREAM)
-            connection.deadline = deadline
-            try:
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.arm()
-                connection.connect((address, self.port))
-            except BaseException:
-                connection.close()
-                raise
-            return connection
+            return _connect(addresses, self.host, self.port, deadline)
 
-    class Pool(HTTPConnectionPool):
-        ConnectionCls = Connection
+    class Secure(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connect(addresses, self.host, self.port, deadline)
 
-    return Pool
+        def connect(self) -> None:
+            super().connect()
+            # The step itself says that it trusts anybody: there is nobody to be warned of it.
+            self.proxy_is_verified = True
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+def _tls(deadline: float) -> ssl.SSLContext:
+    class Timed(_TimedTls):
+        pass
+
+    Timed.deadline = deadline
+    context = create_urllib3_context()
+    context.sslsocket_class = Timed
+    # urllib3 compares the name itself then, and does not where nothing is to be verified.
+    context.check_hostname = False
+    return context
 
 
 class _Inside(HTTPAdapter):
     def __init__(self, addresses: Mapping[str, str], deadline: float) -> None:
+        self._context = _tls(deadline)
         super().__init__()
-        self.poolmanager.pool_classes_by_scheme = {"http": _pool(addresses, deadline)}
+        self.poolmanager.pool_classes_by_scheme = _pools(addresses, deadline)
+
+    def init_poolmanager(self, *sizes: Any, **more: Any) -> None:  # noqa: ANN401 - whatever requests passes on
+        super().init_poolmanager(*sizes, **more, ssl_context=self._context)
 
 
 def session_inside(addresses: Mapping[str, str], deadline: float) -> requests.Session:
-    """Return a session that knows services by name (name → address) and by address, and nobody else, over plain HTTP.
+    """Return a session that knows services by name (name → address) and by address, and nobody else.
 
     A request to anybody else fails with an `OutsideError` among its causes, one after `deadline` (on
     `time.monotonic()`) with a `TimeoutError`.
@@ -80,5 +135,7 @@ def session_inside(addresses: Mapping[str, str], deadline: float) -> requests.Se
     # The runner's own proxy settings or .netrc must never decide where a step's request goes.
     session.trust_env = False
     session.adapters.clear()
-    session.mount("http://", _Inside({**{a: a for a in addresses.values()}, **addresses}, deadline))
+    inside = _Inside({**{a: a for a in addresses.values()}, **addresses}, deadline)
+    session.mount("http://", inside)
+    session.mount("https://", inside)
     return session

@@ -55,7 +55,7 @@ _request_path = pattern_text(
 _url = pattern_text(
     r"https?://[^\s\x00-\x1f/#?]+(?:[/?][^\s\x00-\x1f#]*)?",
     "a URL that begins with http:// or https://, without spaces and fragment",
-    example="https://api.example.com/v1/orders",
+    example="https://api:8443/v1/orders",
     runtime=True,
 )
 
@@ -109,7 +109,7 @@ exec_action = _EXEC.making(ExecAction)
 
 HTTP_KEYS = {
     "url": Key(
-        _url, "Where the request goes, instead of service, port and path.", later=True,
+        _url, "Where the request goes, instead of service, port and path; its host is a service.",
     ),
     "service": service,
     "port": Key(port, "The port that the service listens on.", default="80", example="8080"),
@@ -122,7 +122,7 @@ HTTP_KEYS = {
     "form": Key(words, "A body that is sent as a form, with its content type.", example="{name: Ada}"),
     "follow": Key(boolean, "Whether redirects are followed.", default="true", example="false"),
     "tls_verify": Key(
-        boolean, "Whether the certificate of an https `url` must be valid.", default="true", example="false", later=True
+        boolean, "Whether the certificate of an https `url` must be valid.", default="true", example="false"
     ),
 }  # fmt: skip
 _BODIES = ("json", "body", "form")

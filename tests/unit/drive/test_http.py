@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import socket
+import ssl
 import struct
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +84,33 @@ class Handler(BaseHTTPRequestHandler):
             except OSError:
                 return
 
+    def on_garbage(self, _rest: str) -> None:
+        self.wfile.write(bytes(range(256)) * 400)
+        self.close_connection = True
+
+    def on_headers(self, count: str) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * int(count) + b"Content-Length: 0\r\n\r\n")
+
+    def on_chunks(self, _rest: str) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n")
+        self.close_connection = True
+
+    def on_gzip(self, _rest: str) -> None:
+        self.answer(200, b"this is not compressed", Content_Encoding="gzip")
+
+    def on_bomb(self, _rest: str) -> None:
+        self.answer(200, gzip.compress(bytes(64 << 20)), Content_Encoding="gzip")
+
+    def on_endless(self, _rest: str) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
+        sent = 0
+        while sent < 1 << 30 and not self.server.over.is_set():
+            try:
+                sent += self.wfile.write(b"x" * 65536)
+            except OSError:
+                break
+        self.server.sent.append(sent)
+
     def on_silence(self, _rest: str) -> None:
         self.server.over.wait()
 
@@ -115,7 +145,7 @@ class Server(ThreadingHTTPServer):
 @pytest.fixture
 def service() -> Iterator[Any]:
     server: Any = Server((LOOPBACK, 0), Handler)
-    server.asked, server.over = [], threading.Event()
+    server.asked, server.sent, server.over = [], [], threading.Event()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
@@ -182,14 +212,14 @@ def test_a_redirect_to_a_service_is_followed_by_name_and_by_address(ask, service
     assert service.asked[1][2]["Host"] == f"{host}:{service.server_address[1]}"
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.3:{port}/", "http://localhost:{port}/", "https://api:{port}/"])
+@pytest.mark.parametrize("url", ["http://127.0.0.3:{port}/", "http://localhost:{port}/", "ftp://api:{port}/"])
 def test_a_redirect_never_leads_out_of_the_environment(ask, url):
     with socket.create_server(("0.0.0.0", 0)) as outside:
         outside.settimeout(0)
         target = url.format(port=outside.getsockname()[1])
         result = ask("/away/" + urllib.parse.quote(target, safe=""))
         assert (result.error_type, result.status) == ("network_failure", None)
-        assert "redirects" in result.message
+        assert "out of the environment" in result.message
         with pytest.raises(BlockingIOError):
             outside.accept()
 
@@ -283,3 +313,62 @@ def test_a_circle_of_causes_ends():
     one, two = requests.RequestException(), requests.RequestException()
     one.__cause__, two.__cause__ = two, one
     assert error_type(one)[0] == "network_failure"
+
+
+@pytest.mark.parametrize("path", ["/garbage", "/headers/5000", "/chunks", "/gzip"])
+def test_what_is_no_http_is_said_to_be_none(ask, path):
+    result = ask(path)
+    assert (result.error_type, result.message) == ("network_failure", "what the service answered is no HTTP")
+
+
+@pytest.mark.parametrize("path", ["/bomb", "/endless"])
+def test_a_body_without_measure_is_cut_where_it_is_too_long(ask, service, path):
+    result = ask(path)
+    assert (result.status, len(result.body or ""), result.truncated) == (200, MAX_BODY, ("body",))
+    if path == "/endless":
+        deadline = threading.Event()
+        while not service.sent and not deadline.wait(0.01):
+            pass
+        assert service.sent[0] < 1 << 29, "the rest is never fetched"
+
+
+def test_a_url_leads_to_a_service_and_nowhere_else(service):
+    port = service.server_address[1]
+    reach = reach_of({"api": ("a", LOOPBACK)})
+    inside = HttpAction(url=f"http://api:{port}/status/201?a=b")
+    assert run_http(reach, inside, Limits(timeout=LONG), "").status == 201
+    outside = run_http(reach, HttpAction(url=f"http://localhost:{port}/"), Limits(timeout=LONG), "")
+    assert (outside.error_type, outside.status) == ("network_failure", None)
+    assert "localhost" in outside.message
+    assert len(service.asked) == 1
+
+
+@pytest.fixture
+def secure(service) -> Callable[..., ActionResult]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # Made for these tests, for the name `api`; it protects nothing.
+    context.load_cert_chain(Path(__file__).with_name("self-signed.pem"))
+    service.socket = context.wrap_socket(service.socket, server_side=True)
+
+    def call(path: str, timeout: Duration = LONG, **kw: Any) -> ActionResult:
+        action = HttpAction(url=f"https://api:{service.server_address[1]}{path}", **kw)
+        return run_http(reach_of({"api": ("a", LOOPBACK)}), action, Limits(timeout=timeout), "")
+
+    return call
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_unless_the_step_says_otherwise(secure):
+    assert secure("/status/200").error_type == "tls"
+    trusted = secure("/status/200", tls_verify=False)
+    assert (trusted.status, trusted.error_type) == (200, "")
+
+
+@pytest.mark.parametrize("path", ["/drip/body", "/drip/headers", "/silence"])
+def test_an_answer_over_tls_that_does_not_end_in_time(secure, path):
+    assert secure(path, Duration(10**9), tls_verify=False).error_type == "timeout"
+
+
+def test_plain_http_where_tls_is_expected(service):
+    action = HttpAction(url=f"https://api:{service.server_address[1]}/status/200")
+    found = run_http(reach_of({"api": ("a", LOOPBACK)}), action, Limits(timeout=LONG), "")
+    assert found.error_type == "tls"

@@ -181,7 +181,10 @@ READERS = {
         **{name: f"{_EXEC}.{name}" for name in ("service", "command", "user", "env", "stdin", "working_dir")},
     },
     "scenarios[].steps[].http": {
-        **{name: f"{_HTTP}.{name}" for name in ("service", "port", "path", "method", "headers", "query", "json")},
+        **{
+            name: f"{_HTTP}.{name}" for name in ("url", "service", "port", "path", "method", "headers", "query", "json")
+        },
+        "tls_verify": f"{_HTTP}.tls_verify",
         "body": "drive/http:_data action.body",
         "form": "drive/http:_data action.form",
         "follow": f"{_HTTP}.follow",
