@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import islice
 
 from cleanroom.report.beside import divergence_lines
 from cleanroom.report.egress import attempts
+from cleanroom.report.figures import drawn
 from cleanroom.report.model import Pair, RunReport
 from cleanroom.report.phrases import brief, counted, fault_line, gate_line, place_line, position, skipped_line
 from cleanroom.run.events import Event
@@ -15,6 +17,7 @@ from cleanroom.validate.model import Check
 
 _WIDTH = 200
 _MOST_FINDINGS = 50
+_MOST_DRAWINGS = 5
 _MOST_LIVE = 8
 _MOST_SKIPPED = 20
 _SECOND = 10**9
@@ -144,6 +147,7 @@ def _suite(pair: Pair) -> list[str]:
         line = one_line(f"{struck.fault.id}#{struck.fault.occurrence} {fault_line(struck.fault)}", 300)
         told.setdefault(line, struck.iteration + 1)
     lines += [f"  fault    iteration {number}: {line}" for line, number in list(told.items())[:20]]
+    lines += [f"  {line}".rstrip() for drawing in islice(drawn(pair), _MOST_DRAWINGS) for line in drawing.splitlines()]
     return lines
 
 

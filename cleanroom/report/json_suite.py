@@ -5,6 +5,7 @@ from __future__ import annotations
 from cleanroom.canonical import Json
 from cleanroom.engine.ports import Inventory
 from cleanroom.network.ports import Drop
+from cleanroom.report.figures import figures_json, resources_json
 from cleanroom.report.model import Pair
 from cleanroom.run.record import CleanupRecord, FaultRecord, ScenarioRecord, ServiceRecord, StepRecord, Trouble
 from cleanroom.spec.source import Position
@@ -191,6 +192,7 @@ def _turn(index: int, verdict: ScenarioVerdict | None, record: ScenarioRecord | 
         "steps": [_step(step) for step in record.steps] if record is not None else [],
         "faults": [_fault(fault) for fault in record.faults] if record is not None else [],
         "services": [_service(service) for service in record.services] if record is not None else [],
+        **(figures_json(record) if record is not None else {"figures": [], "unavailability": []}),
         "egress": [drop_json(drop) for drop in record.egress] if record is not None else [],
         "cleanup": cleanup_json(record.cleanup) if record is not None else None,
         "late": record.late if record is not None else 0,
@@ -268,6 +270,7 @@ def _service(service: ServiceRecord) -> dict[str, Json]:
         "exit_code": service.exit_code,
         "oom_killed": service.oom_killed,
         "log_truncated": service.log_truncated,
+        "resources": resources_json(service.resources),
     }
 
 

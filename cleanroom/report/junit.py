@@ -18,6 +18,7 @@ from typing import Literal, TypeAlias
 
 from junit_xml import TestCase, TestSuite
 
+from cleanroom.report.figures import figure_properties
 from cleanroom.report.model import Case, Pair, RunReport
 from cleanroom.report.phrases import brief, describe_finding, fault_line, gate_line, place_line
 from cleanroom.spec.source import NOWHERE, Position
@@ -278,6 +279,7 @@ def _properties(report: RunReport, pair: Pair) -> dict[str, str]:
         fault = struck.fault
         key = f"cleanroom.fault.{struck.scenario}.{fault.id}#{fault.occurrence}.iteration-{struck.iteration + 1}"
         found[key] = fault_line(fault)
+    found.update(figure_properties(pair))
     return {key: value for key, value in found.items() if value}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from cleanroom.report.beside import divergence_heads, divergence_rows
 from cleanroom.report.egress import attempts
+from cleanroom.report.figures import HEAD, drawn, figure_rows
 from cleanroom.report.model import Case, Pair, Place, RunReport
 from cleanroom.report.page import Page
 from cleanroom.report.phrases import counted, facts, fault_state, position, recovery, window
@@ -22,6 +23,7 @@ BUDGET = 900 * 1024
 _WORST_FIRST = ("error", "fail", "inconclusive", "known", "pass")
 _CELL = 300
 _MOST_CASES = 100
+_MOST_DRAWINGS = 10
 _SECOND = 10**9
 
 
@@ -37,6 +39,7 @@ def render_summary(report: RunReport, budget: int = BUDGET) -> str:
     _gates(page, report)
     _skipped(page, report)
     _faults(page, pairs)
+    _figures(page, pairs)
     _egress(page, report)
     _isolation(page, report)
     _phases(page, report)
@@ -232,6 +235,18 @@ def _faults(page: Page, pairs: Iterable[Pair]) -> None:
         page.heading("Faults")
         head = ("scenario, iteration", "id", "fault", "target", "by", "effect", "evidence", "window", "recovery")
         page.table(head, rows)
+
+
+def _figures(page: Page, pairs: Iterable[Pair]) -> None:
+    rows = [tuple(markdown(cell) for cell in row) for pair in pairs for row in figure_rows(pair)]
+    if rows:
+        page.heading("Workloads")
+        page.table(HEAD, rows, most=50)
+    drawings = [text for pair in pairs for text in drawn(pair)]
+    for number, text in enumerate(drawings):
+        if number >= _MOST_DRAWINGS or not page.add(f"\n{code_block(text, 'text')}"):
+            page.left_out(len(drawings) - number, "time lines")
+            return
 
 
 def _egress(page: Page, report: RunReport) -> None:

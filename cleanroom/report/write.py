@@ -14,6 +14,7 @@ from cleanroom.report.cleanup import render_cleanup
 from cleanroom.report.digests import SUMS, render_digests, render_sums
 from cleanroom.report.facts import NAME as FACTS
 from cleanroom.report.facts import render_facts
+from cleanroom.report.figures import timeline_files
 from cleanroom.report.json_report import render_json
 from cleanroom.report.junit import render_junit
 from cleanroom.report.logs import log_files
@@ -75,6 +76,7 @@ def _files(report: RunReport, journal: Mapping[str, bytes]) -> Iterator[tuple[st
         yield name, render(report).encode("utf-8", "backslashreplace")
     yield from ((f"journal/{name}", data) for name, data in sorted(journal.items()))
     yield from log_files(report)
+    yield from timeline_files(report)
     yield from trace_files(report)
 
 

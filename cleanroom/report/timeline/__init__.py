@@ -1,0 +1,1 @@
+"""Success and latency of a workload over time, with the faults that stood meanwhile: as a picture and as characters."""
