@@ -391,6 +391,7 @@ class FakeTracer:
         self._lock = threading.Lock()
         self._noise = itertools.count(1)
         self.closed = False
+        self.measured: list[tuple[str, str, float, dict[str, Any]]] = []
 
     def start(
         self, name: str, attributes: Mapping[str, Any], *, parent: FakeSpan | None, start_ns: int | None = None
@@ -411,6 +412,10 @@ class FakeTracer:
     def issue_trace(self) -> tuple[str, str]:
         trace_id = f"{0xF00D:04x}{next(self._noise):028x}"
         return trace_id, f"00-{trace_id}-{1:016x}-01"
+
+    def measure(self, name: str, unit: str, value: float, attributes: Mapping[str, Any]) -> None:
+        with self._lock:
+            self.measured.append((name, unit, value, dict(attributes)))
 
     def flush(self) -> None:
         self._telemetry._may("flush")

@@ -43,6 +43,7 @@ from cleanroom.run.trouble import trouble_of
 from cleanroom.spec.suite import Suite
 from cleanroom.telemetry.selftrace import SelfTrace
 from cleanroom.telemetry.session import TelemetrySession, start_telemetry
+from cleanroom.validate.resilience.told import told
 from cleanroom.validate.settle import Settling
 
 MAX_SLOTS = 16
@@ -232,6 +233,7 @@ class Worker:
             proof=self._record.proof,
             images=images,
             gauge=gauge_of,
+            figures=told,
             entrance=_ENTRANCES[self._in.facts.kind].format(host=socket.gethostname()),
             keep=self._options.keep,
         )

@@ -12,10 +12,31 @@ from cleanroom.engine.ports import ContainerState, Engine
 from cleanroom.faults.base import OpenFault
 from cleanroom.network.ports import Network, Proof
 from cleanroom.run.events import Listener
+from cleanroom.run.record import ScenarioRecord
 from cleanroom.run.stop import Stop
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.suite import Suite
 from cleanroom.telemetry.ports import Payload, Telemetry
+
+
+class Reading(Protocol):
+    """One figure of a workload: its journal, its name, and its value in a unit of UCUM (times in seconds)."""
+
+    @property
+    def journal(self) -> str:
+        """The journal of the workload."""
+
+    @property
+    def figure(self) -> str:
+        """Its name in `expect.resilience`, e.g. `latency.p99`."""
+
+    @property
+    def value(self) -> float:
+        """The value."""
+
+    @property
+    def unit(self) -> str:
+        """The unit."""
 
 
 class Settled(Protocol):
@@ -45,6 +66,8 @@ class Ports:
     """The reference in the engine of the image of a suite's service."""
     gauge: Callable[[ContainerState], Gauge | None] = lambda _state: None
     """What measures the usage of a container; None where it cannot be seen."""
+    figures: Callable[[ScenarioRecord], Sequence[Reading]] = lambda _record: ()
+    """The figures of a scenario's workloads; the pipeline hands the computation down."""
     cgroup_parent: str = ""
     entrance: str = ""
     """What leads from the caller's shell to where containers have the pids that the engine says."""

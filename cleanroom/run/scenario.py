@@ -10,6 +10,7 @@ from cleanroom.faults.base import FaultContext
 from cleanroom.run.bounds import Bounds
 from cleanroom.run.chaos import Chaos, ChaosPorts
 from cleanroom.run.events import Event
+from cleanroom.run.figures import tell_figures
 from cleanroom.run.record import FaultRecord, Outcome, ScenarioRecord, StepRecord, Trouble
 from cleanroom.run.stage import Stage
 from cleanroom.run.stepper import Stepper, skip
@@ -136,7 +137,9 @@ def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRec
     outcome = "error" if trouble is not None else outcome_of(steps, faults, scenario)
     mark(opened, outcome, trouble.message if trouble is not None else "")
     timings = {**record.timings, "steps": ran - began, "settle": clock.monotonic() - ran}
-    return replace(record, outcome=outcome, steps=steps, faults=faults, timings=timings, trouble=trouble)
+    done = replace(record, outcome=outcome, steps=steps, faults=faults, timings=timings, trouble=trouble)
+    tell_figures(stage.ports, stage.tracer, opened, done)
+    return done
 
 
 def mark(opened: OpenSpan, outcome: Outcome, why: str) -> None:

@@ -57,8 +57,11 @@ class Tracer(Protocol):
     def issue_trace(self) -> tuple[str, str]:
         """Return (trace id, traceparent) for traffic whose amount depends on timing; never in the digest."""
 
+    def measure(self, name: str, unit: str, value: float, attributes: Mapping[str, AttributeScalar]) -> None:
+        """Keep one measurement of the runner's own until the flush."""
+
     def flush(self) -> None:
-        """Return when every ended span has been exported; raises `TelemetryError`."""
+        """Return when every ended span and every measurement has been exported; raises `TelemetryError`."""
 
     def close(self) -> None:
         """Give the connection back."""

@@ -142,6 +142,12 @@ REGISTRY: Final = (
         attributes=(
             _string("outcome", "how it went", "passed", "degraded", "failed", "inconclusive", "error"),
             _bool("degraded", "only optional steps or probes failed"),
+            AttributeRule(
+                "figure.*",
+                "float",
+                "figures of its workloads as `figure.<journal>.<figure>`, times in seconds; each is "
+                "a metric `cleanroom.resilience.<figure>` as well",
+            ),
         ),
         error="any outcome but passed and degraded",
     ),

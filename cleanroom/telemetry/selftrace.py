@@ -23,6 +23,7 @@ from opentelemetry.trace import Status, StatusCode, set_span_in_context
 from cleanroom.clock import Clock
 from cleanroom.errors import TelemetryError
 from cleanroom.telemetry.registry import SpanValue, check_attributes, check_event, check_parent
+from cleanroom.telemetry.selfmetrics import SelfMetrics
 
 SCOPE: Final = "cleanroom"
 EXPORT_SECONDS: Final = 5.0
@@ -164,6 +165,7 @@ class SelfTrace:
         )
         provider.add_span_processor(self._outbox)
         self._tracer = provider.get_tracer(SCOPE)
+        self._metrics = SelfMetrics(endpoint, resource, EXPORT_SECONDS)
 
     @contextmanager
     def span(
@@ -226,8 +228,15 @@ class SelfTrace:
         trace_id = f"{self._ids.generate_trace_id():032x}"
         return trace_id, f"00-{trace_id}-{self._ids.generate_span_id():016x}-01"
 
+    def measure(self, name: str, unit: str, value: float, attributes: Mapping[str, SpanValue]) -> None:
+        """Keep one measurement, with what every span carries, until the flush."""
+        self._metrics.gauge(name, unit, value, {**self._common, **attributes}, self._clock.now_ns())
+
     def flush(self) -> None:
-        """Return when every ended span is at the receiver; raises `TelemetryError` and keeps them otherwise."""
+        """Return when every ended span and every measurement is at the receiver.
+
+        Raises `TelemetryError` and keeps them otherwise.
+        """
         with self._flushing:
             spans = self._outbox.take()
             for first in range(0, len(spans), _BATCH):
@@ -238,10 +247,12 @@ class SelfTrace:
                         f"{len(spans) - first} of the runner's own spans could not be sent to the receiver",
                         remedy="look for a stopped receiver or a loopback interface that is down",
                     )
+            self._metrics.flush()
 
     def close(self) -> None:
         """Close the connection; spans that were not flushed are gone."""
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
+        self._metrics.close()
 
 
 def _unlimited() -> SpanLimits:
