@@ -33,6 +33,11 @@ def canonical_text(value: Json) -> str:
     return _text(value)
 
 
+def quoted(text: str) -> str:
+    """Return what `canonical_text` makes of a text."""
+    return encode_basestring(text)
+
+
 def _text(value: object) -> str:
     if isinstance(value, str):
         return encode_basestring(value)

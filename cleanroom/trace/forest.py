@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -112,14 +113,14 @@ def canonical_order(spans: Sequence[NormalisedSpan], siblings: Siblings) -> tupl
     texts = [text for _, text in encoded(spans)]
     names = [span.name for span in spans]
     own = {index for index, span in enumerate(spans) if span.of_runner}
-    order, subtrees = arrange(children_of(spans), names, texts, own if siblings == "by_start" else None)
+    order, _, subtrees = arrange(children_of(spans), names, texts, own if siblings == "by_start" else None)
     return tuple(replace(spans[index], subtree=subtrees[index].hex()) for index in order)
 
 
 def arrange(
     children: Children, names: Sequence[str], texts: Sequence[bytes], own: Collection[int] | None
-) -> tuple[list[int], list[bytes]]:
-    """Sort `children` in place; return every index in the new pre-order and, by index, the digest of its subtree.
+) -> tuple[list[int], array[int], list[bytes]]:
+    """Sort `children` in place; return every index in the new pre-order, their depths, and subtrees' digests by index.
 
     Siblings are sorted by (name, subtree). With `own`, the indexes of the runner's spans, services' spans keep their
     order instead, and the runner's come before them by (name, subtree), because faults and steps start by the clock.
@@ -138,26 +139,54 @@ def arrange(
         else:
             below[:] = [*sorted((i for i in below if i in own), key=key), *(i for i in below if i not in own)]
 
-    for index in reversed(preorder(children)):  # every child comes before its parent
+    for index in reversed(downwards(children)):  # every child comes before its parent
         text = texts[index]
-        whole = sha256(len(text).to_bytes(8, "big") + text)
         below = children.get(index)
         if below:
             arranged(below)
-            whole.update(b"".join([subtrees[child] for child in below]))
-        subtrees[index] = whole.digest()
+            text = b"".join([text, *[subtrees[child] for child in below]])
+        subtrees[index] = sha256(len(texts[index]).to_bytes(8, "big") + text).digest()
     arranged(children[ROOT])
-    return preorder(children), subtrees
+    return *preorder(children, len(texts)), subtrees
 
 
-def preorder(children: Children) -> list[int]:
-    """Return every index below `ROOT`, parents before children, siblings in order."""
+def children_under(parents: Sequence[int]) -> dict[int, list[int]]:
+    """Return parent index → child indexes in order, for parents that have any, and `ROOT`."""
+    children: dict[int, list[int]] = {ROOT: []}
+    for index, parent in enumerate(parents):
+        below = children.get(parent)
+        if below is None:
+            children[parent] = [index]
+        else:
+            below.append(index)
+    return children
+
+
+def downwards(children: Children) -> list[int]:
+    """Return every index below `ROOT`, parents before children."""
+    found = children[ROOT].copy()
+    for index in found:  # grows meanwhile
+        below = children.get(index)
+        if below:
+            found += below
+    return found
+
+
+def preorder(children: Children, number: int) -> tuple[list[int], array[int]]:
+    """Return every index (below `number`) under `ROOT`, parents before children, siblings in order; and the depths."""
+    depth_of = [0] * number
     found: list[int] = []
+    depths = array("q")
     waiting = children[ROOT][::-1]
     while waiting:
         index = waiting.pop()
         found.append(index)
+        depth = depth_of[index]
+        depths.append(depth)
         below = children.get(index)
         if below:
-            waiting.extend(reversed(below))
-    return found
+            depth += 1
+            for child in below:
+                depth_of[child] = depth
+            waiting += below[::-1]
+    return found, depths

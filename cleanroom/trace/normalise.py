@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from cleanroom.canonical import Json
-from cleanroom.trace.forest import ROOT, EncodedSpans, NormalisedSpan, arrange, preorder
+from cleanroom.garbage import uncollected
+from cleanroom.trace.forest import ROOT, EncodedSpans, NormalisedSpan, arrange, children_under, downwards
 from cleanroom.trace.model import Origin, Span, Trace, place_of
 from cleanroom.trace.rules import RUNNER_SKIPPED, NormaliseOptions, Siblings, matches, rule_set_id
 from cleanroom.trace.span_text import SpanTexts
+
+_ID = attrgetter("trace_id", "span_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,25 +42,22 @@ def normalise(trace: Trace, options: NormaliseOptions) -> NormalisedTrace:
     Spans of other traces than the iteration's become roots of their own; a span whose parent is missing, or whose
     parents form a cycle, is a root that says so. Raises `SpecError` for a broken pattern of `options.replace`.
     """
-    left_out = _LeftOut(trace, options)
-    kept = _kept(trace, options, left_out)
-    parents, detached = _structure(kept, trace, left_out)
-    children = _children(parents)
-    writer = SpanTexts(trace, options)
-    names = [writer.name(span) for span in kept]
-    texts = [writer.text(span, detached.get(index, "")).encode() for index, span in enumerate(kept)]
-    own = {index for index, span in enumerate(kept) if span.origin is Origin.RUNNER}
-    order, subtrees = arrange(children, names, texts, own if options.siblings == "by_start" else None)
-    depths = array("q", [0]) * len(kept)
-    for index in order:
-        if parents[index] != ROOT:
-            depths[index] = depths[parents[index]] + 1
+    with uncollected():
+        left_out = _LeftOut(trace, options)
+        kept = _kept(trace, options, left_out)
+        parents, detached = _structure(kept, trace, left_out)
+        writer = SpanTexts(trace, options)
+        names = [writer.name(span) for span in kept]
+        texts = [writer.text(span, detached.get(index, "")).encode() for index, span in enumerate(kept)]
+        own = {index for index, span in enumerate(kept) if span.origin is Origin.RUNNER}
+        order, depths, subtrees = arrange(
+            children_under(parents), names, texts, own if options.siblings == "by_start" else None
+        )
+        spans = EncodedSpans(depths, [texts[i] for i in order], [subtrees[i] for i in order])
     return NormalisedTrace(
         rule_set=rule_set_id(options),
         siblings=options.siblings,
-        spans=EncodedSpans(
-            array("q", [depths[i] for i in order]), [texts[i] for i in order], [subtrees[i] for i in order]
-        ),
+        spans=spans,
         left_out=sum(left_out.by_spec(span) for span in trace.spans) if left_out.names else 0,
     )
 
@@ -122,9 +122,11 @@ def _kept(trace: Trace, options: NormaliseOptions, left_out: _LeftOut) -> list[S
 
 def _structure(kept: list[Span], trace: Trace, left_out: _LeftOut) -> tuple[list[int], dict[int, str]]:
     """Return (each span's parent by index, index → why a root is not where it claims to be)."""
-    first: dict[tuple[str, str], int] = {}
-    for index, span in enumerate(kept):
-        first.setdefault((span.trace_id, span.span_id), index)
+    if len(trace.by_id) == len(kept) == len(trace.spans):
+        first = {key: index for index, key in enumerate(trace.by_id)}  # in the order of the spans
+    else:
+        places = range(len(kept) - 1, -1, -1)  # of several spans with one id the first is the parent
+        first = dict(zip(map(_ID, reversed(kept)), places, strict=True))
     hops = len(kept) < len(trace.spans)  # otherwise nothing was left out that could stand between
     parents: list[int] = []
     detached: dict[int, str] = {}
@@ -134,18 +136,10 @@ def _structure(kept: list[Span], trace: Trace, left_out: _LeftOut) -> tuple[list
         if parent_id and parent == ROOT:
             detached[index] = "its parent is missing"
         parents.append(parent)
-    reached = preorder(_children(parents))
+    reached = downwards(children_under(parents))
     if len(reached) < len(kept):
         for index in sorted(set(range(len(kept))) - set(reached)):
             # A cycle of parents and what hangs on it, out of reach of any root. Flat, so that nothing vanishes.
             detached[index] = "its parents form a cycle"
             parents[index] = ROOT
     return parents, detached
-
-
-def _children(parents: list[int]) -> dict[int, list[int]]:
-    """Return parent index → child indexes in order, for parents that have any, and `ROOT`."""
-    children: dict[int, list[int]] = {ROOT: []}
-    for index, parent in enumerate(parents):
-        children.setdefault(parent, []).append(index)
-    return children

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from cleanroom.canonical import Json, canonical_text, in_order
+from cleanroom.canonical import Json, canonical_text, in_order, quoted
 from cleanroom.errors import SpecError
 from cleanroom.trace.model import Attributes, AttributeValue, Span, SpanKind
 from cleanroom.trace.rules import (
@@ -115,7 +115,7 @@ class Scrubber:
     def _member(self, part: _Part, value: AttributeValue) -> str:
         """Return `"name":value` as canonical JSON, empty for what goes."""
         if type(value) is str:
-            text = "" if part.port and _is_ephemeral(value) else part.quoted + canonical_text(part.read(value))
+            text = "" if part.port and _is_ephemeral(value) else part.quoted + quoted(part.read(value))
         elif type(value) is int:
             text = "" if part.port and value > EPHEMERAL_ABOVE else f'{part.quoted}{{"int":"{value}"}}'
         else:

@@ -133,7 +133,7 @@ def ancestry_of(scene: Scene) -> Ancestry:
     spans = scene.trace.spans
     knot_of, by_id, members = _knots(spans)
     above = _above(spans, by_id, _issued(scene))
-    groups = [{above[place] for place in places if above[place] >= 0} for places in members]
+    groups = [_ups(above, places) for places in members]
     order, link_of, loops = _chains(groups)
     place_of = {id(span): place for place, span in enumerate(spans)}
     return Ancestry(
@@ -185,11 +185,13 @@ def _knots(spans: Sequence[Span]) -> tuple[list[int], dict[tuple[str, str], int]
     members: list[list[int]] = []
     for place, span in enumerate(spans):
         own = (span.trace_id, span.span_id)
-        forged = span.origin is not Origin.RUNNER and own in of_runner
-        knot = len(members) if forged or not span.span_id.strip("0") else by_id.setdefault(own, len(members))
-        if knot == len(members):
-            members.append([])
-        members[knot].append(place)
+        forged = bool(of_runner) and span.origin is not Origin.RUNNER and own in of_runner
+        new = len(members)
+        knot = new if forged or not span.span_id.strip("0") else by_id.setdefault(own, new)
+        if knot == new:
+            members.append([place])
+        else:
+            members[knot].append(place)
         knot_of.append(knot)
     return knot_of, by_id, members
 
@@ -215,11 +217,19 @@ def _above(spans: Sequence[Span], by_id: dict[tuple[str, str], int], issued: fro
     return above
 
 
+def _ups(above: list[int], places: list[int]) -> tuple[int, ...]:
+    """Return the knots above those places, each once."""
+    if len(places) == 1:  # all but broken traces, and so it is worth being quick about
+        up = above[places[0]]
+        return (up,) if up >= 0 else ()
+    return tuple({above[place] for place in places if above[place] >= 0})
+
+
 def _issued(scene: Scene) -> frozenset[str]:
     return frozenset(trace for record in scene.scenarios for trace in record.noise_traces)
 
 
-def _chains(ups: list[set[int]]) -> tuple[list[int], list[int], dict[int, list[int]]]:
+def _chains(ups: Sequence[Sequence[int]]) -> tuple[list[int], list[int], dict[int, list[int]]]:
     """Return the knots from the top down, the link of each, and the links that are loops."""
     order = _downwards(ups)
     link_of = [0] * len(ups)
@@ -228,7 +238,7 @@ def _chains(ups: list[set[int]]) -> tuple[list[int], list[int], dict[int, list[i
     loops: dict[int, list[int]] = {}
     told = set(order)
     rest = [knot for knot in range(len(ups)) if knot not in told] if len(order) < len(ups) else []
-    loose = [above - told for above in ups] if rest else []
+    loose = [[up for up in above if up not in told] for above in ups] if rest else []
     for link, found in enumerate(components(rest, loose), start=len(order)):
         order += found
         for knot in found:
@@ -238,7 +248,7 @@ def _chains(ups: list[set[int]]) -> tuple[list[int], list[int], dict[int, list[i
     return order, link_of, loops
 
 
-def _downwards(ups: list[set[int]]) -> list[int]:
+def _downwards(ups: Sequence[Sequence[int]]) -> list[int]:
     """Return every knot that stands neither in a loop nor under one, after all those above it."""
     downs: list[list[int]] = [[] for _ in ups]
     waiting = [len(above) for above in ups]

@@ -72,13 +72,19 @@ class SpanIndex:
 
     def __post_init__(self) -> None:
         places: dict[Shape, list[int]] = {}
+        found: dict[tuple[str, str, int, str], list[int]] = {}  # members of an enumeration are slow to hash
         services: dict[int, tuple[str, Resource]] = {}  # the resource is kept: its id stays its own meanwhile
         for place, span in enumerate(self.spans):
             resource = span.resource
             known = services.get(id(resource))
             if known is None:
                 known = services[id(resource)] = (resource.service, resource)
-            places.setdefault(Shape(span.name, known[0], span.kind.value, span.scope.name), []).append(place)
+            key = (span.name, known[0], id(span.kind), span.scope.name)
+            shape_places = found.get(key)
+            if shape_places is None:
+                shape_places = found[key] = []
+                places[Shape(span.name, known[0], span.kind.value, span.scope.name)] = shape_places
+            shape_places.append(place)
         object.__setattr__(self, "places", places)
 
     @cached_property

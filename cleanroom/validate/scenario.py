@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cleanroom.garbage import uncollected
 from cleanroom.plan.model import Plan
 from cleanroom.run.record import ScenarioRecord
 from cleanroom.spec.expect import Expect
@@ -39,25 +40,26 @@ def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
     """Judge every check of one `expect` block on `scene`, in the order of spec.md section 6."""
     if expect is None:
         return ()
-    return (
-        *judge_outcome(scene, expect.outcome),
-        *judge_spans(scene, expect.spans),
-        *judge_graph(scene, expect.graph),
-        *judge_counts(scene, expect.counts),
-        *judge_windows(scene, expect.windows),
-        *judge_order(scene, expect.order),
-        *judge_overlap(scene, expect.overlap),
-        *judge_intervals(scene, expect.intervals),
-        *judge_rate(scene, expect.rate),
-        *judge_concurrency(scene, expect.concurrency),
-        *judge_status(scene, expect.status),
-        *judge_hermeticity(scene, expect.hermeticity),
-        *judge_resilience(scene, expect.resilience),
-        *judge_resources(scene, expect.resources),
-        *judge_lint(scene, expect.lint),
-        *judge_metrics(scene, expect.metrics),
-        *judge_logs(scene, expect.logs),
-    )
+    with uncollected():
+        return (
+            *judge_outcome(scene, expect.outcome),
+            *judge_spans(scene, expect.spans),
+            *judge_graph(scene, expect.graph),
+            *judge_counts(scene, expect.counts),
+            *judge_windows(scene, expect.windows),
+            *judge_order(scene, expect.order),
+            *judge_overlap(scene, expect.overlap),
+            *judge_intervals(scene, expect.intervals),
+            *judge_rate(scene, expect.rate),
+            *judge_concurrency(scene, expect.concurrency),
+            *judge_status(scene, expect.status),
+            *judge_hermeticity(scene, expect.hermeticity),
+            *judge_resilience(scene, expect.resilience),
+            *judge_resources(scene, expect.resources),
+            *judge_lint(scene, expect.lint),
+            *judge_metrics(scene, expect.metrics),
+            *judge_logs(scene, expect.logs),
+        )
 
 
 def judge_scenario(plan: Plan, scenario: Scenario, scene: Scene) -> ScenarioVerdict:
