@@ -82,6 +82,17 @@ def judge(comparator: Comparator, value: object, *, present: bool = True) -> Jud
     return Judgement(holds=True)
 
 
+def holds(comparator: Comparator, value: object) -> bool:
+    """Whether a value that is there satisfies every test, as `judge` says it, without its reason."""
+    try:
+        return all(
+            operand is True if name == "exists" else COMPARISONS[name].evaluate(value, operand)
+            for name, operand in comparator.tests
+        )
+    except IncomparableError:
+        return False
+
+
 def describe(comparator: Comparator) -> str:
     """Return the comparator in words, e.g. `>= 1 and < 5`."""
     if len(comparator.tests) == 1:

@@ -19,6 +19,7 @@ Operand: TypeAlias = (
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null", "bytes", "duration")
 SHOWN_LIMIT = 200
+_PAIR = 2
 
 
 class IncomparableError(Exception):
@@ -27,7 +28,14 @@ class IncomparableError(Exception):
     @classmethod
     def of(cls, value: object, operand: object) -> IncomparableError:
         """Return the error for `value`, which was to be compared with `operand`."""
-        return cls(f"cannot compare {kind_of(value)} with {kind_of(operand)}: found {shown(value)}")
+        return cls(value, operand)
+
+    def __str__(self) -> str:
+        # Only when it is told: of a hundred thousand values that are not comparable three are.
+        if len(self.args) != _PAIR:
+            return super().__str__()
+        value, operand = self.args
+        return f"cannot compare {kind_of(value)} with {kind_of(operand)}: found {shown(value)}"
 
 
 def kind_of(value: object) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import filterfalse
 
 from cleanroom.quantity import Duration
 from cleanroom.spec.comparator import Comparator, describe, judge
 from cleanroom.spec.expect import AttributeConditions, EventConditions, Pattern, SpanExpectation
-from cleanroom.trace.model import Attributes, Origin, Span, StatusCode
+from cleanroom.trace.model import Origin, Span, StatusCode
 from cleanroom.validate import wording
 from cleanroom.validate.index import naming
-from cleanroom.validate.judged import all_judged, any_judged, forbidden
+from cleanroom.validate.judged import AttributeTest, all_judged, any_judged, forbidden
 from cleanroom.validate.lineage import Above
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.schema import asked, schema_breach
@@ -47,10 +48,18 @@ class Condition:
     rule: str
     expected: str
     breach: Callable[[Span], str]
+    holds: Callable[[Span], bool] | None = None
+    """Whether nothing breaks it, where that is known with less effort than the words."""
     remedy: Callable[[Span], str] = nothing_known
     """What to do about it where the cause is known, of a span that breaks it."""
     silent: Callable[[tuple[Span, ...]], str] = nothing_asked
     """What the condition could not say anything of, though it holds of all spans."""
+
+    def broken(self, spans: Iterable[Span]) -> list[Span]:
+        """Return the spans that break it."""
+        if self.holds is not None:
+            return list(filterfalse(self.holds, spans))
+        return list(filter(self.breach, spans))
 
 
 def conditions(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...]:
@@ -63,12 +72,13 @@ def _carried(expectation: SpanExpectation) -> tuple[Condition, ...]:
     found: list[Condition] = []
     attributes, events = expectation.attributes, expectation.events
     if attributes is not None:
-        breach = attribute_breach(attributes)
+        carried = attribute_test(attributes)
         found.append(
             Condition(
                 rule="spans.attributes",
                 expected=f"attributes: {wording.attributes(attributes)}",
-                breach=lambda s: breach(s.attributes),
+                breach=lambda s: carried.breach(s.attributes),
+                holds=lambda s: carried.holds(s.attributes),
             )
         )
     schema = expectation.schema
@@ -87,7 +97,8 @@ def _carried(expectation: SpanExpectation) -> tuple[Condition, ...]:
             Condition(
                 rule="spans.resource",
                 expected="resource: " + _pairs(expectation.resource),
-                breach=lambda s: of_resource(s.resource.attributes),
+                breach=lambda s: of_resource.breach(s.resource.attributes),
+                holds=lambda s: of_resource.holds(s.resource.attributes),
             )
         )
     if events is not None:
@@ -144,6 +155,7 @@ def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...
                 rule="spans.parent",
                 expected=f'a parent named "{parent}"',
                 breach=lambda s: _parent_breach(scene, named, s),
+                holds=lambda s: (parent := scene.parent(s)) is not None and named(parent),
                 remedy=lambda s: _parent_remedy(scene, parent, s),
             )
         )
@@ -154,6 +166,7 @@ def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...
                 rule="spans.ancestor",
                 expected=f'an ancestor named "{ancestor}"',
                 breach=lambda s: "" if above(s) else _ancestors_told(scene, s),
+                holds=above,
                 remedy=lambda s: _orphan_remedy(scene, s),
             )
         )
@@ -167,11 +180,6 @@ def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...
             )
         )
     return tuple(found)
-
-
-def parent_breach(scene: Scene, pattern: Pattern, span: Span) -> str:
-    """Return what the direct parent of `span` is instead of one that `pattern` names, or the empty string."""
-    return _parent_breach(scene, naming(pattern), span)
 
 
 def _parent_breach(scene: Scene, named: Callable[[Span], bool], span: Span) -> str:
@@ -189,11 +197,6 @@ def _parent_remedy(scene: Scene, pattern: Pattern, span: Span) -> str:
 
 def _orphan_remedy(scene: Scene, span: Span) -> str:
     return ORPHAN_REMEDY if span.parent_id and scene.parent(span) is None else ""
-
-
-def ancestor_breach(scene: Scene, pattern: Pattern, span: Span) -> str:
-    """Return which ancestors `span` has when `pattern` names none of them, or the empty string."""
-    return "" if Above(scene, pattern)(span) else _ancestors_told(scene, span)
 
 
 def _ancestors_told(scene: Scene, span: Span) -> str:
@@ -216,15 +219,23 @@ def _root_breach(scene: Scene, span: Span, *, wanted: bool) -> str:
     return "it is a root" if is_root else f'the parent is "{parent.name if parent else ""}"'
 
 
-def attribute_breach(wanted: AttributeConditions) -> Callable[[Attributes], str]:
-    """Return what says which attributes break `{all, any, none}`, or says nothing."""
-    every, some, none = all_judged(wanted.all), any_judged(wanted.any), forbidden(wanted.none)
-
-    def breach(attributes: Attributes) -> str:
-        found = (every(attributes), some(attributes), none(attributes))
-        return ", ".join(part for part in found if part) if any(found) else ""
-
-    return breach
+def attribute_test(wanted: AttributeConditions) -> AttributeTest:
+    """Return whether attributes are as `{all, any, none}` wants them."""
+    tests = [
+        test
+        for given, test in (
+            (wanted.all, all_judged(wanted.all)),
+            (wanted.any, any_judged(wanted.any)),
+            (wanted.none, forbidden(wanted.none)),
+        )
+        if given
+    ]
+    if len(tests) == 1:
+        return tests[0]
+    return AttributeTest(
+        lambda found: all(test.holds(found) for test in tests),
+        lambda found: ", ".join(filter(None, (test.breach(found) for test in tests))),
+    )
 
 
 def event_breach(wanted: EventConditions, present: tuple[str, ...]) -> str:

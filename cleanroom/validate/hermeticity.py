@@ -172,7 +172,7 @@ def _frozen(value: AttributeValue | Attributes) -> Hashable:
 
 def _resource(scene: Scene, wanted: HermeticityExpectation) -> tuple[Finding, ...]:
     distinct = _resources(scene.service_spans)
-    breach = all_judged(wanted.resource)
+    breach = all_judged(wanted.resource).breach
     broken = [(s, why) for resource, s in distinct if (why := breach(resource.attributes))]
     if not broken:
         return ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import cached_property
@@ -112,11 +112,37 @@ class SpanIndex:
                 return list(self.places)
             of_service = matcher(service)
             return [shape for text, shapes in self._by_service.items() if of_service(text) for shape in shapes]
-        found = [shape for text in self._named(name) for shape in self._by_name[text]]
+        found = [shape for text in self.named(name) for shape in self._by_name[text]]
         if service is None:
             return found
         of_service = matcher(service)
         return [shape for shape in found if of_service(shape.service)]
+
+    @cached_property
+    def families(self) -> dict[tuple[str, str, str], list[str]]:
+        """What shapes are besides their names (service, kind, scope) → the names, in order."""
+        found: dict[tuple[str, str, str], list[str]] = {}
+        for shape in self.places:
+            found.setdefault(shape[1:], []).append(shape.name)
+        for names in found.values():
+            names.sort()
+        return found
+
+    @cached_property
+    def folded(self) -> dict[str, str]:
+        """A name without regard to case → the first name that is so."""
+        return {name.casefold(): name for name in reversed(self._names)}
+
+    @cached_property
+    def _asked(self) -> dict[Pattern, Collection[str]]:
+        return {}
+
+    def named(self, pattern: Pattern) -> Collection[str]:
+        """Return the names that a pattern names."""
+        found = self._asked.get(pattern)
+        if found is None:
+            found = self._asked[pattern] = dict.fromkeys(self._named(pattern))
+        return found
 
     def _named(self, pattern: Pattern) -> Iterable[str]:
         if pattern.regex:

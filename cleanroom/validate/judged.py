@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from cleanroom.spec.comparator import Comparator, Judgement, judge
+from cleanroom.spec.comparator import Comparator, holds, judge
 from cleanroom.trace.model import Attributes, AttributeValue
 from cleanroom.validate.index import named_by
 
 _REMEMBERED = 16384  # values; more are measurements, and come once
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeTest:
+    """Whether attributes are as they are wanted, and what breaks that: words are costly, and few of them are told."""
+
+    holds: Callable[[Attributes], bool]
+    breach: Callable[[Attributes], str]
+    """Empty exactly where it holds."""
 
 
 class Judged:
@@ -19,55 +29,61 @@ class Judged:
     def __init__(self, key: str, comparator: Comparator) -> None:
         self._key = key
         self._comparator = comparator
-        self._absent = judge(comparator, None, present=False)
-        # Of other types two values can be equal that are not shown alike: 0.0 and -0.0, true and 1.
-        self._known: dict[type, dict[AttributeValue, Judgement]] = {str: {}, int: {}}
+        self._absent = judge(comparator, None, present=False).holds
+        # Of other types two values can be equal that are not judged alike: 1 and true.
+        self._known: dict[type, dict[AttributeValue, bool]] = {str: {}, int: {}}
 
-    def __call__(self, attributes: Attributes) -> Judgement:
-        """Return the judgement of the attribute's value, or of its absence."""
+    def holds(self, attributes: Attributes) -> bool:
+        """Whether the comparator holds of the attribute's value, or of its absence."""
         value = attributes.get(self._key)
         if value is None and self._key not in attributes:
             return self._absent
         known = self._known.get(type(value))
         if known is None:
-            return judge(self._comparator, value)
+            return holds(self._comparator, value)
         found = known.get(value)
         if found is None:
-            found = judge(self._comparator, value)
+            found = holds(self._comparator, value)
             if len(known) < _REMEMBERED:
                 known[value] = found
         return found
 
-    def holds(self, attributes: Attributes) -> bool:
-        """Whether the comparator holds of the attribute."""
-        return self(attributes).holds
+    def told(self, attributes: Attributes) -> str:
+        """Return why it does not hold, with the attribute's name."""
+        judgement = judge(self._comparator, attributes.get(self._key), present=self._key in attributes)
+        return f"{self._key}: {judgement.reason}"
 
 
-def all_judged(wanted: Mapping[str, Comparator]) -> Callable[[Attributes], str]:
-    """Return what says which keys of `wanted` do not hold on attributes, or says nothing."""
-    each = [(key, Judged(key, comparator)) for key, comparator in sorted(wanted.items())]
+def all_judged(wanted: Mapping[str, Comparator]) -> AttributeTest:
+    """Return whether every key of `wanted` holds on attributes."""
+    each = [Judged(key, comparator) for key, comparator in sorted(wanted.items())]
+    if len(each) == 1:
+        hold = each[0].holds
+    else:
+
+        def hold(attributes: Attributes) -> bool:
+            return all(judged.holds(attributes) for judged in each)
+
+    return AttributeTest(
+        hold, lambda found: ", ".join(judged.told(found) for judged in each if not judged.holds(found))
+    )
+
+
+def any_judged(wanted: Mapping[str, Comparator]) -> AttributeTest:
+    """Return whether a key of `wanted` holds on attributes; of none nothing is wanted."""
+    each = [Judged(key, comparator) for key, comparator in sorted(wanted.items())]
+
+    def hold(attributes: Attributes) -> bool:
+        return not each or any(judged.holds(attributes) for judged in each)
 
     def breach(attributes: Attributes) -> str:
-        broken = [(key, found) for key, judged in each if not (found := judged(attributes)).holds]
-        return ", ".join([f"{key}: {found.reason}" for key, found in broken]) if broken else ""
+        return "" if hold(attributes) else "none of: " + ", ".join(judged.told(attributes) for judged in each)
 
-    return breach
-
-
-def any_judged(wanted: Mapping[str, Comparator]) -> Callable[[Attributes], str]:
-    """Return what says that none of `wanted` holds on attributes, or says nothing, as of an empty `wanted`."""
-    each = [(key, Judged(key, comparator)) for key, comparator in sorted(wanted.items())]
-
-    def breach(attributes: Attributes) -> str:
-        if not each or any(judged(attributes).holds for _, judged in each):
-            return ""
-        return "none of: " + ", ".join(f"{key}: {judged(attributes).reason}" for key, judged in each)
-
-    return breach
+    return AttributeTest(hold, breach)
 
 
-def forbidden(globs: Iterable[str]) -> Callable[[Attributes], str]:
-    """Return what says which names of attributes a glob names, or says nothing."""
+def forbidden(globs: Iterable[str]) -> AttributeTest:
+    """Return whether no glob names an attribute."""
     tests = [named_by(glob) for glob in globs]
     known: dict[tuple[str, ...], str] = {}
 
@@ -81,4 +97,4 @@ def forbidden(globs: Iterable[str]) -> Callable[[Attributes], str]:
                 known[names] = found
         return found
 
-    return breach if tests else lambda _: ""
+    return AttributeTest(lambda attributes: not breach(attributes), breach)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
+from itertools import filterfalse, islice
 from typing import TypeAlias
 
 from cleanroom.spec.comparator import Comparator, describe
@@ -212,14 +213,10 @@ def missed(scene: Scene, expectation: Selecting, selection: Selection) -> Missed
     """Return how many spans each set of selectors lost of each shape: the nearest for certain, not the farthest.
 
     A shape that more of its own selectors lost cannot come nearer than one that fewer lost, so single spans are asked
-    only until there are enough.
+    only until there are enough; and of those that the same selectors lost, the first by name are told.
     """
     index = _index(scene, expectation)
-    shaped, single = shape_selectors(expectation), selectors(scene, expectation)
-    by_number: dict[int, list[tuple[Shape, tuple[str, ...]]]] = {}
-    for shape in index.places:
-        lost_by = tuple(selector.words for selector in shaped if not selector.keeps(shape))
-        by_number.setdefault(len(lost_by), []).append((shape, lost_by))
+    single = selectors(scene, expectation)
     kept = {id(span) for span in selection.spans}
     found: dict[_Miss, int] = {}
 
@@ -228,22 +225,43 @@ def missed(scene: Scene, expectation: Selecting, selection: Selection) -> Missed
         miss = _Miss(shape._replace(scope=""), lost_by)
         found[miss] = found.get(miss, 0) + number
 
-    for number in sorted(by_number):
+    for number, groups in sorted(_lost_shapes(index, expectation).items()):
         if sum(len(miss.lost_by) < number for miss in found) >= MAX_COMPARED:
             break
-        for shape, lost_by in by_number[number]:
+        for lost_by, shapes in groups:
             if not single:
-                if lost_by:
-                    add(shape, lost_by, index.number((shape,)))
+                for shape in islice(shapes, MAX_COMPARED) if lost_by else ():
+                    add(shape, lost_by, len(index.places[shape]))
                 continue
-            ways = Counter(
-                tuple(s.words for s in single if not s.keeps(span))
-                for span in index.of((shape,))
-                if id(span) not in kept
-            )
-            for way, spans in ways.items():
-                add(shape, (*lost_by, *way), spans)
+            for shape in shapes:
+                spans = [span for place in index.places[shape] if id(span := index.spans[place]) not in kept]
+                ways = Counter(tuple([s.words for s in single if not s.keeps(span)]) for span in spans)
+                for way, number_of in ways.items():
+                    add(shape, (*lost_by, *way), number_of)
     return found
+
+
+def _lost_shapes(index: SpanIndex, expectation: Selecting) -> dict[int, list[tuple[tuple[str, ...], Iterator[Shape]]]]:
+    """Return, by their number, the selectors of shapes that lost some, and these shapes, each group by name."""
+    shaped = shape_selectors(replace(expectation, name=None))
+    named = index.named(expectation.name) if expectation.name is not None else None
+    of_name = f"name {expectation.name}"
+    found: dict[int, list[tuple[tuple[str, ...], Iterator[Shape]]]] = {}
+    for family, names in index.families.items():
+        lost_by = tuple(selector.words for selector in shaped if not selector.keeps(Shape("", *family)))
+        parts: list[tuple[tuple[str, ...], Iterable[str]]] = [(lost_by, names)]
+        if named is not None:
+            parts = [
+                (lost_by, filter(named.__contains__, names) if named else ()),
+                ((of_name, *lost_by), filterfalse(named.__contains__, names) if named else names),
+            ]
+        for words, of_family in parts:
+            found.setdefault(len(words), []).append((words, _of_family(family, of_family)))
+    return found
+
+
+def _of_family(family: tuple[str, str, str], names: Iterable[str]) -> Iterator[Shape]:
+    return (Shape(name, *family) for name in names)
 
 
 def cause(scene: Scene, expectation: Selecting, selection: Selection, groups: Missed) -> str:
@@ -264,6 +282,8 @@ def _other_name(scene: Scene, name: Pattern) -> str:
         if scene.of_runner.shapes(name):
             return "a regular expression selects service spans only: name the runner's own by a glob `cleanroom.…`"
         return ""
-    folded = matcher(Pattern(name.text.casefold()))
-    like = min((shape.name for shape in scene.of_services.places if folded(shape.name.casefold())), default="")
+    folded = Pattern(name.text.casefold())
+    names = scene.of_services.folded
+    texts = (folded.text,) if folded.is_literal else filter(matcher(folded), names)
+    like = min((names[text] for text in texts if text in names), default="")
     return f'case counts: there is "{like}"' if like else ""

@@ -14,7 +14,7 @@ from cleanroom.spec.suite import Suite
 from cleanroom.spec.timing import IntervalExpectation, SelectedExpectation
 from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.model import Span, Trace
-from cleanroom.validate.conditions import Condition, ancestor_breach, conditions, parent_breach
+from cleanroom.validate.conditions import Condition, conditions
 from cleanroom.validate.counts import figure
 from cleanroom.validate.graph import graph_holds_so_far
 from cleanroom.validate.intervals import AT_LEAST
@@ -106,16 +106,18 @@ def _span_holds(scene: Scene, wanted: SpanExpectation) -> bool:
         return False
     if wanted.some:
         stated = [c for c in conditions(scene, timeless) if not _of_runner(c, wanted)]
-        return any(not any(c.breach(span) for c in stated) for span in selected)
-    return all(_lineage_holds(scene, wanted, span) for span in selected)
-
-
-def _lineage_holds(scene: Scene, wanted: SpanExpectation, span: Span) -> bool:
-    """Parents end after their children, and so arrive after them."""
-    parent, ancestor = wanted.parent, wanted.ancestor
-    if parent is not None and not parent.of_runner and parent_breach(scene, parent, span):
-        return False
-    return ancestor is None or ancestor.of_runner or not ancestor_breach(scene, ancestor, span)
+        return len({id(span) for c in stated for span in c.broken(selected)}) < len(selected)
+    # Parents end after their children, and so arrive after them.
+    of_services = replace(
+        timeless,
+        parent=wanted.parent if wanted.parent and not wanted.parent.of_runner else None,
+        ancestor=wanted.ancestor if wanted.ancestor and not wanted.ancestor.of_runner else None,
+    )
+    return not any(
+        c.broken(selected)
+        for c in conditions(scene, of_services)
+        if c.rule in {"spans.parent", "spans.ancestor"}
+    )  # fmt: skip
 
 
 def _of_runner(condition: Condition, wanted: SpanExpectation) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from cleanroom.spec.comparator import at_least_one, judge
@@ -67,31 +68,31 @@ def _count(scene: Scene, expectation: SpanExpectation, selection: Selection) -> 
 
 
 def _each(scene: Scene, expectation: SpanExpectation, condition: Condition, spans: tuple[Span, ...]) -> Check:
-    broken = tuple((span, reason) for span in spans if (reason := condition.breach(span)))
+    broken = condition.broken(spans)
     if not broken:
         return _check(expectation, condition.rule, (), note=condition.silent(spans))
-    told = (f"{wording.placed(scene, span)}: {reason}" for span, reason in broken)
+    told = (f"{wording.placed(scene, span)}: {condition.breach(span)}" for span in broken)
     finding = Finding(
         rule=condition.rule,
         level=expectation.level,
         at=expectation.at,
         expected=f"of every selected span {condition.expected}",
         found=f"{len(broken)} of {wording.plural(len(spans), 'span')} break it: {wording.listing(told, len(broken))}",
-        span_ids=wording.ids(span for span, _ in broken),
-        remedy=next(filter(None, (condition.remedy(span) for span, _ in broken[: wording.MAX_EXAMPLES])), ""),
+        span_ids=wording.ids(broken),
+        remedy=next(filter(None, (condition.remedy(span) for span in broken[: wording.MAX_EXAMPLES])), ""),
     )
     return _check(expectation, condition.rule, (finding,))
 
 
 def _some(scene: Scene, expectation: SpanExpectation, stated: tuple[Condition, ...], spans: tuple[Span, ...]) -> Check:
     """One span must meet all conditions at once: two halves on two spans are not what was asked for."""
-    breaches: list[tuple[Span, list[str]]] = []
-    for span in spans:
-        reasons = [reason for condition in stated if (reason := condition.breach(span))]
-        if not reasons:
-            return _check(expectation, "spans.some", ())
-        breaches.append((span, reasons))
-    nearest = sorted(breaches, key=lambda pair: len(pair[1]))[: wording.MAX_EXAMPLES]
+    number = Counter(id(span) for condition in stated for span in condition.broken(spans))
+    if len(number) < len(spans):
+        return _check(expectation, "spans.some", ())
+    nearest = [
+        (span, [reason for condition in stated if (reason := condition.breach(span))])
+        for span in sorted(spans, key=lambda span: number[id(span)])[: wording.MAX_EXAMPLES]
+    ]
     remedies = (condition.remedy(span) for span, _ in nearest for condition in stated if condition.breach(span))
     finding = Finding(
         rule="spans.some",
