@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
 from cleanroom.canonical import Json
+from cleanroom.garbage import uncollected
 from cleanroom.text import truncate
 from cleanroom.trace.digest import trace_digest
 from cleanroom.trace.matching import exact_text, flat_fields
@@ -56,8 +57,9 @@ def compare(left: NormalisedTrace, right: NormalisedTrace) -> tuple[Change, ...]
     # Most are equal, and then nothing needs to be taken apart.
     if trace_digest(left) != trace_digest(right):
         groups = _Groups()
-        groups.add(left, 0)
-        groups.add(right, 1)
+        with uncollected():
+            groups.add(left, 0)
+            groups.add(right, 1)
         found = [*_services(groups), *(change for group in groups.all for change in _group(groups, group))]
         combined = Change(
             risk="low", kind="arrangement", path="", left="the same spans", right="combined in another way"
@@ -106,7 +108,10 @@ class _Groups:
             own.count += 1
             for name, value in flat_fields(span).items():
                 if name not in _KEYED:
-                    own.values.setdefault(name, Counter())[exact_text(value)] += 1
+                    values = own.values.get(name)
+                    if values is None:
+                        values = own.values[name] = Counter()
+                    values[exact_text(value)] += 1
 
     def path(self, group: _Group) -> str:
         names = [group.name]

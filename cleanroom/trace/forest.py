@@ -67,7 +67,7 @@ class EncodedSpans(Sequence[NormalisedSpan]):
         if index not in self._read:
             self._read[index] = NormalisedSpan(
                 depth=self._depths[index],
-                fields=json.loads(self._texts[index], parse_int=_number),
+                fields=_DECODER.decode(self._texts[index].decode()),
                 subtree=self._subtrees[index].hex(),
             )
         return self._read[index]
@@ -95,6 +95,9 @@ def _number(text: str) -> int | float:
     # A float that happens to be whole is written like an integer; beyond 2**53 it is certainly one.
     number = int(text)
     return number if -_EXACT < number < _EXACT else float(text)
+
+
+_DECODER = json.JSONDecoder(parse_int=_number)  # made once: it takes as long to make as to use
 
 
 def children_of(spans: Sequence[NormalisedSpan]) -> dict[int, list[int]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cleanroom.canonical import Json
 from cleanroom.trace.forest import NormalisedSpan
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 _LISTS = ("events", "links")
 _NESTED = ("scope", "item")
 _ATTRIBUTES = ("attributes", "resource", "dropped")
@@ -115,7 +116,7 @@ def _flatten(flat: dict[str, Json], path: str, holder: str, value: Json) -> None
 
 def exact_text(value: Json) -> str:
     """Return a text that two values share only when they are equal, types included."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return _ENCODER.encode(value)
 
 
 def _values(span: NormalisedSpan, names: list[str]) -> Hashable:
