@@ -6,7 +6,9 @@ from cleanroom.drive.execute import run_exec
 from cleanroom.drive.http import run_http
 from cleanroom.drive.oneshot import run_oneshot
 from cleanroom.drive.reach import Limits, Reach
+from cleanroom.drive.redis import run_redis
 from cleanroom.drive.result import ActionResult
+from cleanroom.drive.sql.run import run_sql
 from cleanroom.spec.query import ExecAction, HttpAction, RedisAction, SqlAction
 from cleanroom.spec.step import RunAction
 
@@ -23,11 +25,6 @@ def carry_out(
         case RunAction():
             return run_oneshot(reach, action, limits, context)
         case SqlAction():
-            return _unavailable("sql")
+            return run_sql(reach, action, limits, context)
         case RedisAction():
-            return _unavailable("redis")
-
-
-def _unavailable(name: str) -> ActionResult:
-    # The suite is refused before anything starts; a step must never pass because nobody carries it out.
-    return ActionResult(error_type="engine", message=f"{name} cannot be carried out yet")
+            return run_redis(reach, action, limits)

@@ -7,6 +7,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cleanroom.canonical import Json
+from cleanroom.spec.source import NOWHERE, Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """Something that an action judges itself, and that does not hold: of a statement of a session."""
+
+    what: str
+    expected: str
+    found: str
+    at: Position = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +26,9 @@ class ActionResult:
 
     error_type: str = ""
     message: str = ""
+    others: tuple[str, ...] = ()
+    """The error types of what failed beside that: other sessions of the action."""
+    breaches: tuple[Breach, ...] = ()
     exit_code: int | None = None
     stdout: str | None = None
     stderr: str | None = None

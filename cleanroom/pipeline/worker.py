@@ -234,6 +234,7 @@ class Worker:
             images=images,
             gauge=gauge_of,
             figures=told,
+            workspace=self._options.root,
             entrance=_ENTRANCES[self._in.facts.kind].format(host=socket.gethostname()),
             keep=self._options.keep,
         )

@@ -68,6 +68,8 @@ class Ports:
     """What measures the usage of a container; None where it cannot be seen."""
     figures: Callable[[ScenarioRecord], Sequence[Reading]] = lambda _record: ()
     """The figures of a scenario's workloads; the pipeline hands the computation down."""
+    workspace: str = "."
+    """The folder that the files of specs are relative to."""
     cgroup_parent: str = ""
     entrance: str = ""
     """What leads from the caller's shell to where containers have the pids that the engine says."""

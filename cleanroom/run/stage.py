@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from cleanroom.drive.reach import Reach
 from cleanroom.plan.model import Plan
@@ -28,4 +29,5 @@ class Stage:
         return Reach(
             engine=self.ports.engine, containers=self.environment.containers, clock=self.ports.clock,
             stop=self.ports.stop, place=self.environment.place,
+            folder=str(Path(self.ports.workspace, self.plan.suite.file).parent),
         )  # fmt: skip

@@ -50,7 +50,8 @@ def record_of(step: Step, outcome: Timed, *, missing: tuple[StepBreach, ...] = (
     `missing` are captures that found nothing; `late`, where it is not empty, fails the step whatever it allows.
     """
     result = outcome.result
-    breaches = (*(_breaches(step.expect, result) if step.expect is not None else ()), *missing)
+    expected = _breaches(step.expect, result) if step.expect is not None else ()
+    breaches = (*_own_breaches(step, result), *expected, *missing)
     unexpected = bool(late) or _unexpected_error(step, result)
     failed = bool(breaches) or unexpected
     reason = ""
@@ -86,6 +87,15 @@ def skipped(step: Step, reason: str, error_type: str = "") -> StepRecord:
         name=step.name, type=type_of(step), service=service_of(step), outcome="skipped", reason=reason,
         error_type=error_type, optional=step.optional, at=step.at,
     )  # fmt: skip
+
+
+def _own_breaches(step: Step, result: ActionResult) -> Iterator[StepBreach]:
+    """Yield what the action found itself, and errors beside the one that can be expected of a step."""
+    for breach in result.breaches:
+        yield StepBreach(what=breach.what, expected=breach.expected, found=breach.found, at=breach.at)
+    if any(other not in step.allow for other in result.others):
+        found = one_line(result.message, 500)
+        yield StepBreach(what="error_type", expected="at most one failed session", found=found, at=step.at)
 
 
 def _unexpected_error(step: Step, result: ActionResult) -> bool:

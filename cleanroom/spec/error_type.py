@@ -13,14 +13,8 @@ ERROR_TYPES = (
 SQL_ERROR = r"sql:(?:[0-9A-Z]{5}|[1-9][0-9]{0,4})"
 """`sql:` and an SQLSTATE (PostgreSQL) or a number (MySQL)."""
 _SQL_ERROR = re.compile(SQL_ERROR)
-_LATER = ("redis",)
 
 
 def is_error_type(name: str) -> bool:
     """Whether `name` is an error type."""
     return name in ERROR_TYPES or _SQL_ERROR.fullmatch(name) is not None
-
-
-def is_later(name: str) -> bool:
-    """Whether only actions that `run` cannot carry out yet can fail with the error type `name`."""
-    return name in _LATER or name.startswith("sql:")

@@ -94,9 +94,9 @@ CLIENTS: Mapping[str, Key] = MappingProxyType({
     ),
     "http": Key(http_action, "Makes an HTTP request.", example="{service: api, port: 8080, path: /orders}"),
     "sql": Key(
-        sql_action, "Sends SQL.", example='{service: db, query: "select count(*) from orders"}', later=True
+        sql_action, "Sends SQL.", example='{service: db, query: "select count(*) from orders"}'
     ),
-    "redis": Key(redis_action, "Sends Redis commands.", example="{service: cache, command: [PING]}", later=True),
+    "redis": Key(redis_action, "Sends Redis commands.", example="{service: cache, command: [PING]}"),
 })  # fmt: skip
 """Actions that ask a service something and have a result."""
 LEAVES: Mapping[str, Key] = MappingProxyType({

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cleanroom.spec.document import Scalar, Table
-from cleanroom.spec.error_type import ERROR_TYPES, SQL_ERROR, is_error_type, is_later
+from cleanroom.spec.error_type import ERROR_TYPES, SQL_ERROR, is_error_type
 from cleanroom.spec.operand import shown
 from cleanroom.spec.problem import nearest
 from cleanroom.spec.reference import items_at
@@ -31,8 +31,6 @@ def _error_type(node: Node, place: Place) -> str:
         message = f"{place.path} takes {_WORDS}"
         place.log.report("wrong-value", node.at, message, expected=_KNOWN, got=shown(value), suggestion=hint)
         raise RefusedError
-    if is_later(value):
-        place.later(node.at, f"the error type {shown(value)}")
     return value
 
 

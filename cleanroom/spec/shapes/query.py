@@ -152,7 +152,7 @@ http_action = Shape(lambda node, place: http_request(_HTTP(node, place), place),
 SQL_CLIENT_KEYS = {
     "dialect": Key(choice("postgresql", "mysql"), "Which protocol and SQL the database speaks.", default="postgresql"),
     "port": Key(port, "The port; for mysql the default is 3306.", default="5432", example="5433"),
-    "database": Key(text, "The database; by default the one named like the user.", example="shop"),
+    "database": Key(text, "The database; by default the one named like the user, for mysql none.", example="shop"),
     "user": Key(text, "Who connects; by default `postgres`, for mysql `root`.", example="app"),
     "password": Key(free_text, "The password; by default none.", example="secret"),
 }
@@ -163,7 +163,8 @@ SQL_QUERY_KEYS = {
         errors=("outside", "missing-path"),
     ),
     "parameters": Key(
-        _PARAMETERS, "Values bound to the placeholders of `query`: a list by position, a mapping by name.",
+        _PARAMETERS, "Values bound to the placeholders of `query`: a list by position (`$1`, `$2`, or `?` where there "
+        "is none of these), a mapping by name (`:name`).",
         example="[3, paid]",
     ),
 }  # fmt: skip

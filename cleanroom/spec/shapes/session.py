@@ -56,7 +56,8 @@ def _statement(fields: Fields) -> SessionStep:
 _ISOLATIONS = ("read uncommitted", "read committed", "repeatable read", "serializable")
 _SESSION = Record(
     place="scenarios[].steps[].sql.sessions[]",
-    doc="One connection; all sessions run at the same time.",
+    doc="One connection; all sessions run at the same time. One ends, and rolls back, with its first statement that "
+    "fails though its `expect` names no error type; the step fails with that error.",
     keys={
         "name": Key(name, "Its name, unique among the sessions.", example="writer", errors=("duplicate-session",)),
         "isolation": Key(

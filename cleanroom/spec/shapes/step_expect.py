@@ -96,7 +96,7 @@ _KEYS = {
     ),
     "rows": Key(
         rows, "The rows of SQL: their number, or a comparator of the list of rows (mappings from columns to values).",
-        errors=("impossible",), later=True,
+        errors=("impossible",),
     ),
     "error_type": Key(
         error_type_comparator, "How the action failed; an action that did not fail has none.",

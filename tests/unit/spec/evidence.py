@@ -56,7 +56,7 @@ _IN_TIME = {
 }
 _SELECTED = {**_IN_TIME, "spans": "validate/timing:selected wanted.spans"}
 _STEP = {
-    **dict.fromkeys(("exec", "run", "http"), _ACTION),
+    **dict.fromkeys(("exec", "run", "http", "sql", "redis"), _ACTION),
     "sleep": "run/stepper:Stepper._act action.duration",
     "inject": "run/stepper:Stepper._act action.fault",
     "heal": "run/stepper:Stepper._act action.fault",
@@ -191,7 +191,54 @@ READERS = {
     },
     "scenarios[].steps[].expect": {
         name: f"{_STEP_EXPECT}.{name}"
-        for name in ("exit_code", "stdout", "stderr", "status", "headers", "body", "json", "error_type", "duration")
+        for name in (
+            "exit_code",
+            "stdout",
+            "stderr",
+            "status",
+            "headers",
+            "body",
+            "json",
+            "rows",
+            "error_type",
+            "duration",
+        )
+    },
+    "scenarios[].steps[].sql": {
+        "service": "drive/sql/run:connect action.service",
+        "dialect": "drive/sql/run:connect action.dialect",
+        "port": "drive/sql/postgresql:_conninfo action.port",
+        "database": "drive/sql/postgresql:_conninfo action.database",
+        "user": "drive/sql/postgresql:_conninfo action.user",
+        "password": "drive/sql/postgresql:_conninfo action.password",
+        "query": "drive/sql/run:_statements action.query",
+        "file": "drive/sql/run:_statements action.file",
+        "sessions": "drive/sql/run:run_sql action.sessions",
+        "parameters": "drive/sql/run:send_one action.parameters",
+    },
+    "scenarios[].steps[].sql.sessions[]": {
+        "name": "drive/sql/sessions:Meeting._may_go course.session.name",
+        "isolation": "drive/sql/sessions:Meeting._prepare course.session.isolation",
+        "steps": "drive/sql/sessions:Meeting._statements course.session.steps",
+    },
+    "scenarios[].steps[].sql.sessions[].steps[]": {
+        "sql": "drive/sql/sessions:Meeting._statements step.sql",
+        "barrier": "drive/sql/sessions:Meeting._may_go step.barrier",
+        "after": "drive/sql/sessions:Meeting._may_go step.after_session",
+        "expect": "drive/sql/sessions:_breaches step.expect",
+    },
+    "scenarios[].steps[].sql.sessions[].steps[].after": {
+        "session": "drive/sql/sessions:Meeting._may_go step.after_session",
+        "step": "drive/sql/sessions:Meeting._may_go step.after_step",
+    },
+    "scenarios[].steps[].sql.sessions[].steps[].expect": {
+        name: f"drive/sql/sessions:_breaches expect.{name}" for name in ("rows", "error_type", "duration")
+    },
+    "scenarios[].steps[].redis": {
+        "service": "drive/redis:_converse action.service",
+        "port": "drive/redis:_converse action.port",
+        "command": "drive/redis:_converse action.commands",
+        "commands": "drive/redis:_converse action.commands",
     },
     "the fault container.kill": {
         **_FAULT,

@@ -146,8 +146,6 @@ def record_at(place):
     [
         ("services.<name>", "clock", "frozen", '"frozen"'),
         ("expect.hermeticity", "egress", "declared", '"declared"'),
-        ("scenarios[].steps[]", "allow", "[redis]", 'the error type "redis"'),
-        ("scenarios[].steps[]", "allow", '["sql:40001"]', 'the error type "sql:40001"'),
     ],
 )
 def test_a_word_of_a_later_version_is_refused_by_name(place, name, value, what):
