@@ -23,6 +23,8 @@ _HOME = MappingProxyType({
     "iteration": "the name of a journal",
 })  # fmt: skip
 """Where each run-time name is known (spec.md section 1)."""
+_CARRIED_OUT = frozenset({"captured"})
+"""The names that `run` has values for."""
 
 
 class RefusedError(Exception):
@@ -72,7 +74,8 @@ class Place:
             self.log.report("out-of-place-name", node.at, message, expected=f"{shown(name)} only in {_HOME[name]}")
         if unknown:
             raise RefusedError
-        self.later(node.at, f"a template with {one_of(sorted(text.names))}")
+        if later := sorted(text.names - _CARRIED_OUT):
+            self.later(node.at, f"a template with {one_of(later)}")
 
     def too_late(self, node: Scalar, words: str) -> RefusedError:
         """Report a run-time template where the value must be known before anything runs; returns what to raise."""
