@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cleanroom.spec.scenario import SCENARIO_TIMEOUT, ExpectedFailure, KnownFailure, Scenario
 from cleanroom.spec.shapes.chaos import fault
@@ -16,8 +16,11 @@ from cleanroom.spec.shapes.shape import Shape, boolean, choice, either, fixed_te
 from cleanroom.spec.shapes.steady_state import steady_state
 from cleanroom.spec.shapes.step import step
 from cleanroom.spec.shapes.value import names, positive_duration, reason
+from cleanroom.spec.step import SleepAction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cleanroom.spec.document import Node
     from cleanroom.spec.shapes.place import Place
     from cleanroom.spec.shapes.record import Fields
@@ -108,9 +111,21 @@ def _check_together(fields: Fields, place: Place) -> None:
     if "deadline" in values and values["deadline"] > timeout:
         message = f"{place.path}.deadline is never reached: the scenario's timeout of {timeout} comes first"
         log.report("contradiction", node.key_at("deadline"), message, expected="a deadline at most as long as timeout")
+    _check_first(values, fields, place)
     if values.get("expect_failure") is not None and "known_failure" in fields.written:
         message = f"{place.path} says that failing is right (expect_failure) and that it is a defect (known_failure)"
         log.report("contradiction", node.key_at("known_failure"), message, suggestion="keep one of them")
+
+
+def _check_first(values: Mapping[str, Any], fields: Fields, place: Place) -> None:
+    """Report a deadline that always cuts the first step: it could never pass."""
+    first = next(iter(values.get("steps", ())), None)
+    if first is None or "deadline" not in values or not isinstance(first.action, SleepAction):
+        return
+    if first.action.duration > values["deadline"] and "timeout" not in first.allow and first.expect is None:
+        message = f"{place.path}.deadline ends the first step, which sleeps for {first.action.duration}, each time"
+        at = fields.node.key_at("deadline")
+        place.log.report("contradiction", at, message, suggestion="give the scenario a later deadline")
 
 
 scenario: Shape[Scenario] = Shape(_scenario, "a scenario", _SCENARIO)
