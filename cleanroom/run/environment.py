@@ -34,7 +34,7 @@ from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
 from cleanroom.run.shots import Shots
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer, span
 from cleanroom.run.trouble import trouble_of
-from cleanroom.run.usage import UsageWatch, wants_usage
+from cleanroom.run.usage import usage_watch
 from cleanroom.spec.probe import port_asked
 from cleanroom.spec.service import Service
 from cleanroom.spec.step import RunAction
@@ -88,7 +88,7 @@ class Environment:
         self._started: dict[str, Started] = {}
         self._opened = False
         self._timings: dict[str, float] = {}
-        self._usage = UsageWatch(ports.engine.inspect, ports.gauge) if wants_usage(plan.suite) else None
+        self._usage = usage_watch(ports.engine, ports.gauge, plan.suite)
         self._forget = ports.stop.register(self._abort)
 
     @property

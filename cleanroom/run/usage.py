@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cleanroom.engine.cgroup import Gauge, Usage
-from cleanroom.engine.ports import ContainerState
+from cleanroom.engine.ports import ContainerState, Engine
 from cleanroom.errors import EngineError
 from cleanroom.run.record import ResourceRecord
 from cleanroom.spec.suite import Suite
@@ -39,14 +40,18 @@ class _Tally:
     groups: set[int] = field(default_factory=set)
     samples: int = 0
     oom: bool = False
-    unseen: int = 0
-    """Starts before which nobody saw how it had ended."""
+    starts: int = 0
+    """How often another group stood in its place."""
+    ends: int = 0
+    """How often a look found that it had ended, and how."""
+    told_ends: int = 0
+    """How often the engine told that it had ended; it tells of the kernel's kills too."""
 
     def add(self, usage: Usage) -> None:
         """Take one look into account."""
         if self.last is not None and usage.group != self.last.group:
             self.ended_cpu += self.last.cpu_ns or 0
-            self.unseen += self.alive
+            self.starts += 1
         self.groups.add(usage.group)
         self.samples += 1
         self.peak_kernel = max(self.peak_kernel, usage.peak or 0)
@@ -55,6 +60,13 @@ class _Tally:
             self.files = max(self.files or 0, usage.files)
         self.oom = self.oom or usage.oom_kills > 0
         self.last, self.alive = usage, True
+
+    def hear(self, event: str) -> None:
+        """Take an event of the engine into account."""
+        if event == "oom":
+            self.oom = True
+        elif event == "die":
+            self.told_ends += 1
 
     def told(self) -> ResourceRecord:
         """Return what is known in the end."""
@@ -72,7 +84,7 @@ class _Tally:
             memory_ready=self.ready,
             memory_end=last.memory,
             oom_killed=self.oom,
-            ends_unseen=self.unseen,
+            ends_unseen=max(0, self.starts - max(self.ends, self.told_ends)),
             samples=self.samples,
         )
 
@@ -81,9 +93,14 @@ class UsageWatch:
     """Looks at services from when each is ready until `finish`, in a thread of its own."""
 
     def __init__(
-        self, inspect: Callable[[str], ContainerState], gauge: Callable[[ContainerState], Gauge | None]
+        self,
+        inspect: Callable[[str], ContainerState],
+        gauge: Callable[[ContainerState], Gauge | None],
+        follow: Callable[[str, Callable[[str], None]], Callable[[], None]],
     ) -> None:
         self._inspect = inspect
+        self._follow = follow
+        self._unfollow: list[Callable[[], None]] = []
         self._gauge = gauge
         self._tallies: dict[str, _Tally] = {}
         self._lock = threading.Lock()
@@ -98,6 +115,9 @@ class UsageWatch:
         except EngineError as err:
             gauge, missing = None, err.message
         tally = _Tally(container, gauge, missing)
+        # Without the engine's word an end that no look saw is told as unseen.
+        with contextlib.suppress(EngineError):
+            self._unfollow.append(self._follow(container, tally.hear))
         self._look(tally)
         tally.ready = tally.last.memory if tally.last is not None else None
         with self._lock:
@@ -109,6 +129,8 @@ class UsageWatch:
     def finish(self) -> dict[str, ResourceRecord]:
         """Look once more and return what each service used; the watch is over, and a second call says the same."""
         self._ended.set()
+        while self._unfollow:
+            self._unfollow.pop()()
         if self._thread is not None:
             self._thread.join(JOIN_TIMEOUT)
             self._thread = None
@@ -135,4 +157,10 @@ class UsageWatch:
             # What runs again already has forgotten how it ended.
             if state.status != "running":
                 tally.alive = False
+                tally.ends += 1
                 tally.oom = tally.oom or state.oom_killed
+
+
+def usage_watch(engine: Engine, gauge: Callable[[ContainerState], Gauge | None], suite: Suite) -> UsageWatch | None:
+    """Return the watch over a suite's services; None where no spec expects anything of it."""
+    return UsageWatch(engine.inspect, gauge, engine.follow_events) if wants_usage(suite) else None

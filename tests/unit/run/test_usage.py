@@ -36,9 +36,20 @@ def use(group=1, memory=10, peak=20, cpu=5, files=3, oom=0):
     return Usage(group=group, memory=memory, peak=peak, cpu_ns=cpu, files=files, oom_kills=oom)
 
 
-def watched(*usages, state=STATE):
+def telling(*events):
+    """An engine that tells these events at once."""
+
+    def follow(_container, sink):
+        for event in events:
+            sink(event)
+        return lambda: None
+
+    return follow
+
+
+def watched(*usages, state=STATE, events=()):
     gauge = Played(*usages)
-    watch = UsageWatch(lambda _container: state, lambda _state: gauge)
+    watch = UsageWatch(lambda _container: state, lambda _state: gauge, telling(*events))
     watch.begin("api", "id")
     assert gauge.through.wait(60)
     return watch.finish()["api"]
@@ -66,20 +77,27 @@ def test_an_end_that_was_seen_says_whether_the_kernel_killed_it():
     assert watched(use(), use(oom=1)).oom_killed
 
 
+def test_an_end_that_no_look_saw_is_told_by_the_engine():
+    told = watched(use(), use(group=2), events=("die", "start"))
+    assert (told.ends_unseen, told.oom_killed) == (0, False)
+    told = watched(use(), use(group=2), events=("oom", "die", "start"))
+    assert (told.ends_unseen, told.oom_killed) == (0, True)
+
+
 def test_a_kernel_without_a_peak_leaves_what_was_seen():
     told = watched(use(peak=None), use(peak=None, memory=40), use(peak=None))
     assert (told.memory_peak, told.memory_peak_by) == (40, "samples")
 
 
 def test_a_service_that_cannot_be_seen_says_why():
-    watch = UsageWatch(lambda _container: STATE, lambda _state: None)
+    watch = UsageWatch(lambda _container: STATE, lambda _state: None, telling())
     watch.begin("api", "id")
     assert watch.finish() == {"api": ResourceRecord(missing="its control group cannot be seen from here")}
 
     def broken(_container):
         raise EngineError("the engine is gone")
 
-    watch = UsageWatch(broken, lambda _state: None)
+    watch = UsageWatch(broken, lambda _state: None, telling())
     watch.begin("api", "id")
     assert watch.finish()["api"].missing == "the engine is gone"
 
@@ -90,7 +108,7 @@ def test_a_service_that_ended_at_once_says_so():
 
 
 def test_a_watch_of_nothing_ends():
-    assert UsageWatch(lambda _container: STATE, lambda _state: None).finish() == {}
+    assert UsageWatch(lambda _container: STATE, lambda _state: None, telling()).finish() == {}
 
 
 @pytest.mark.parametrize("of", ["suite", "scenario", ""])
