@@ -25,6 +25,8 @@ class Answer:
     """What SQL answered, for snapshots and invariants; None: not asked."""
     truncated: tuple[str, ...] = ()
     """What of the answer is only its beginning."""
+    optional: bool = False
+    """Whether its failure only degrades the outcome."""
     question: str = ""
     """The question in words, e.g. `tcp db port 5432`."""
     at: Position = NOWHERE

@@ -59,6 +59,7 @@ def ask(reach: Reach, probe: Probe, context: str, service: str = "") -> Answer:
         asked_ns=asked,
         rows=fact.rows,
         truncated=fact.truncated,
+        optional=probe.optional,
         question=describe_question(question, service),
         at=probe.at,
     )

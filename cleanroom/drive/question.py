@@ -40,6 +40,17 @@ def of_service(question: Question, service: str) -> Question:
             return replace(question, service=service) if service and not question.service else question
 
 
+def to_service(question: Question, service: str) -> Question:
+    """Return the question put to another service than it names, e.g. to one of several replicas."""
+    match question:
+        case SpanProbe() | ExitProbe() | HealthcheckProbe():
+            return question
+        case HttpProbe():
+            return replace(question, request=replace(question.request, service=service))
+        case _:
+            return replace(question, service=service)
+
+
 def wanted_of(probe: Probe) -> Comparator | None:  # noqa: PLR0911 - a return for each kind
     """Return what judges the value of the question; None: nothing, the question itself must succeed."""
     match probe.question:

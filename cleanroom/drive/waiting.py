@@ -10,6 +10,7 @@ from cleanroom.clock import Deadline
 from cleanroom.drive.answer import Answer
 from cleanroom.drive.ask import ask
 from cleanroom.drive.reach import Reach
+from cleanroom.drive.result import ActionResult
 from cleanroom.errors import CleanroomError
 from cleanroom.quantity import Duration
 from cleanroom.spec.probe import LogProbe, Probe, service_asked
@@ -39,6 +40,14 @@ def wait_until(reach: Reach, probe: Probe, context: str, timeout: Duration, serv
             pause *= FACTOR
 
 
+def result_of(answer: Answer) -> ActionResult:
+    """Return an answer as the result of a step; one that was answered, and not as wanted, is `not_found`."""
+    return ActionResult(
+        error_type="" if answer.ok else answer.error_type or "not_found", message=answer.why, value=answer.value,
+        rows=answer.rows, truncated=answer.truncated,
+    )  # fmt: skip
+
+
 def _within(probe: Probe, deadline: Deadline) -> Probe:
     """Return the probe with no more time for its attempt than there is left."""
     left = Duration(max(int(_LEAST_S * 1e9), int(deadline.remaining() * 1e9)))
@@ -57,7 +66,7 @@ def _late(answer: Answer, timeout: Duration, attempts: int) -> Answer:
     return Answer(
         ok=False, value=answer.value, why=f"not within {timeout} (asked {times}): {answer.why}",
         error_type="timeout", asked_ns=answer.asked_ns, rows=answer.rows, truncated=answer.truncated,
-        question=answer.question, at=answer.at,
+        optional=answer.optional, question=answer.question, at=answer.at,
     )  # fmt: skip
 
 

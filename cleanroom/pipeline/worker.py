@@ -219,13 +219,15 @@ class Worker:
     def _ports(
         self, engine: DockerEngine, network: Network, telemetry: TelemetrySession, images: Callable[[Suite, str], str]
     ) -> Ports:
+        settling = Settling()
         return Ports(
             engine=engine,
             telemetry=telemetry,
             network=network,
             clock=self._in.clock,
             open_fault=open_fault,
-            settled=Settling(),
+            settled=settling,
+            arrived=settling.selected,
             listen=self._in.listen,
             stop=self._in.stop,
             token=lambda: secrets.token_hex(4),

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+
 from cleanroom.canonical import Json
+from cleanroom.drive.answer import Answer
 from cleanroom.engine.ports import Inventory
 from cleanroom.network.ports import Drop
 from cleanroom.report.figures import figures_json, resources_json
 from cleanroom.report.model import Pair
-from cleanroom.run.record import CleanupRecord, FaultRecord, ScenarioRecord, ServiceRecord, StepRecord, Trouble
+from cleanroom.run.record import (
+    CleanupRecord,
+    FaultRecord,
+    ScenarioRecord,
+    ServiceRecord,
+    SteadyRecord,
+    StepRecord,
+    Trouble,
+)
 from cleanroom.spec.source import Position
+from cleanroom.text import one_line
 from cleanroom.trace.divergence import Divergence
 from cleanroom.trace.proposal import Rules
 from cleanroom.validate.model import Check, Finding, IterationDigests, IterationVerdict, ScenarioVerdict
@@ -191,6 +203,8 @@ def _turn(index: int, verdict: ScenarioVerdict | None, record: ScenarioRecord | 
         "checks": [check_json(check) for check in checks],
         "steps": [_step(step) for step in record.steps] if record is not None else [],
         "faults": [_fault(fault) for fault in record.faults] if record is not None else [],
+        "steady_state": [_steady(steady) for steady in record.steady] if record is not None else [],
+        "snapshots": [{"id": s.id, **_answer(s.answer)} for s in record.snapshots] if record is not None else [],
         "services": [_service(service) for service in record.services] if record is not None else [],
         **(figures_json(record) if record is not None else {"figures": [], "unavailability": []}),
         "egress": [drop_json(drop) for drop in record.egress] if record is not None else [],
@@ -259,6 +273,36 @@ def _fault(fault: FaultRecord) -> dict[str, Json]:
         },
         **position_json(fault.at),
     }
+
+
+def _steady(steady: SteadyRecord) -> dict[str, Json]:
+    return {
+        "phase": steady.phase,
+        "rounds": steady.rounds,
+        "failed_rounds": steady.failed_rounds,
+        "duration_ms": (steady.end_ns - steady.start_ns) / _MS,
+        "probes": [_answer(answer) for answer in steady.answers],
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Json]:
+    return {
+        "question": answer.question,
+        "ok": answer.ok,
+        "optional": answer.optional,
+        "value": _value(answer),
+        "why": answer.why,
+        "error_type": answer.error_type,
+        "asked_ns": str(answer.asked_ns),
+        **position_json(answer.at),
+    }
+
+
+def _value(answer: Answer) -> str:
+    """Return the value as JSON, shortened; of rows only how many there are."""
+    if answer.rows is not None:
+        return f"{len(answer.rows)} rows"
+    return one_line(json.dumps(answer.value, ensure_ascii=False, sort_keys=True), 400)
 
 
 def _service(service: ServiceRecord) -> dict[str, Json]:

@@ -15,6 +15,7 @@ from cleanroom.run.events import Listener
 from cleanroom.run.record import ScenarioRecord
 from cleanroom.run.stop import Stop
 from cleanroom.spec.scenario import Scenario
+from cleanroom.spec.selector import Selector
 from cleanroom.spec.suite import Suite
 from cleanroom.telemetry.ports import Payload, Telemetry
 
@@ -61,6 +62,8 @@ class Ports:
     token: Callable[[], str]
     """A fresh unguessable hex text for the name of a container."""
     run_id: str
+    arrived: Callable[[Sequence[Payload], Selector], int] = lambda _payloads, _selector: 0
+    """How many of the service spans that have arrived the selectors select; the pipeline hands it down."""
     proof: Proof | None = None
     images: Callable[[Suite, str], str] = lambda _suite, service: service
     """The reference in the engine of the image of a suite's service."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from cleanroom.canonical import Json
+from cleanroom.drive.answer import Answer
 from cleanroom.drive.workload.operation import WorkloadRecord
 from cleanroom.engine.ports import Inventory
 from cleanroom.network.ports import Drop, Proof
@@ -150,6 +151,64 @@ class ServiceRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyRecord:
+    """The probes of the steady state in one phase of a scenario; times in nanoseconds since the epoch."""
+
+    phase: Literal["before", "during", "after"]
+    rounds: int
+    """How often all of them were asked."""
+    failed_rounds: int = 0
+    answers: tuple[Answer, ...] = ()
+    """Of the first round, and of later ones those that failed, the first of them."""
+    start_ns: int = 0
+    end_ns: int = 0
+
+    @property
+    def broken(self) -> bool:
+        """Whether a probe that is not optional did not hold."""
+        return any(not a.ok and not a.optional for a in self.answers)
+
+    @property
+    def failed(self) -> int:
+        """How many probes did not hold at some time."""
+        return len({(a.question, a.at) for a in self.answers if not a.ok})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRecord:
+    """What a `snapshot` step found."""
+
+    id: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderRecord:
+    """What was asked for a `single_leader`: how often, and the rounds with the most leaders (at most 20 of them)."""
+
+    rounds: int
+    most: int = 0
+    """The most leaders of any round."""
+    led: int = 0
+    """Rounds in which somebody led."""
+    crowded: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    """(when, who led) of rounds with more leaders than may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantRecord:
+    """The raw answers that one invariant is judged by, in the order of its questions."""
+
+    id: str
+    of_suite: bool = False
+    """It stands in the suite's own `expect`."""
+    journal: str = ""
+    """The journal that it names, where only the run knew that name; empty: as the spec has it."""
+    answers: tuple[Answer, ...] = ()
+    leaders: LeaderRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CleanupRecord:
     """What teardown found and took away, by inventories before and after."""
 
@@ -186,6 +245,9 @@ class ScenarioRecord:
     faults: tuple[FaultRecord, ...] = ()
     workloads: tuple[WorkloadRecord, ...] = ()
     """The journals of its workloads, in the order in which they ended; no two of one name."""
+    steady: tuple[SteadyRecord, ...] = ()
+    snapshots: tuple[SnapshotRecord, ...] = ()
+    invariants: tuple[InvariantRecord, ...] = ()
     services: tuple[ServiceRecord, ...] = ()
     egress: tuple[Drop, ...] = ()
     cleanup: CleanupRecord = field(default_factory=CleanupRecord)

@@ -11,8 +11,19 @@ from cleanroom.run.bounds import Bounds
 from cleanroom.run.chaos import Chaos, ChaosPorts
 from cleanroom.run.events import Event
 from cleanroom.run.figures import tell_figures
-from cleanroom.run.record import FaultRecord, Outcome, ScenarioRecord, StepRecord, Trouble
+from cleanroom.run.invariants import InvariantWatch
+from cleanroom.run.record import (
+    FaultRecord,
+    InvariantRecord,
+    Outcome,
+    ScenarioRecord,
+    SnapshotRecord,
+    SteadyRecord,
+    StepRecord,
+    Trouble,
+)
 from cleanroom.run.stage import Stage
+from cleanroom.run.steady_state import SteadyWatch
 from cleanroom.run.stepper import Stepper, skip
 from cleanroom.run.tracing import OpenSpan
 from cleanroom.spec.scenario import Scenario
@@ -29,6 +40,9 @@ class Play:
         self._ports = stage.ports
         self._scenario = scenario
         self._parent = parent
+        issue = stage.environment.issue
+        self.steady = SteadyWatch(scenario.steady_state, stage.reach, issue, (stage.tracer, parent))
+        self._invariants = InvariantWatch(stage.plan.suite, scenario, stage.reach, issue)
         self._chaos = Chaos(stage.plan.timeline(scenario.name), self._chaos_ports())
         self._stepper = Stepper(stage, scenario, self._chaos, Bounds.of(scenario, stage.ports.clock))
 
@@ -51,22 +65,45 @@ class Play:
         self._stage.journal.fault(self._stage.plan.suite.name, self._stage.iteration, self._scenario.name, record)
 
     def run(self) -> tuple[tuple[StepRecord, ...], tuple[FaultRecord, ...]]:
-        """Run every step that may run and end every fault; never raises for what a step or a fault does."""
-        records: list[StepRecord] = []
-        blocked = ""
+        """Run every step that may run and end every fault; never raises for what a step or a fault does.
+
+        A system that is not well before the steps is not disturbed: none of them runs.
+        """
+        if not self.steady.before():
+            reason = "the steady state was broken before the steps"
+            return tuple(record for step in self._scenario.steps for record in skip(step, reason)), ()
         self._chaos.begin()
         try:
-            for step in self._scenario.steps:
-                reason = blocked or ("the run was interrupted" if self._ports.stop.requested else "")
-                done = skip(step, reason) if reason else self._stepper.carry(step, self._parent)
-                records += done
-                if done[0].outcome == "failed" and not (step.continue_on_failure or step.optional):
-                    blocked = f"step {step.name!r} failed before it"
+            with self._invariants.during(), self.steady.during():
+                records = self._steps()
         finally:
             faults = self._chaos.finish()
         for fault in faults:
             self._tell_fault(fault)
-        return tuple(records), faults
+        self.steady.after()
+        return records, faults
+
+    def ask(self) -> tuple[InvariantRecord, ...]:
+        """Ask what the invariants are judged by; nothing of a run that is to stop, or of steps that did not begin."""
+        if self._ports.stop.requested or self.steady.broken_before:
+            return ()
+        return self._invariants.ask(self._stepper.snapshot_probes, self._stepper.known())
+
+    @property
+    def snapshots(self) -> tuple[SnapshotRecord, ...]:
+        """What the `snapshot` steps found."""
+        return tuple(self._stepper.snapshots)
+
+    def _steps(self) -> tuple[StepRecord, ...]:
+        records: list[StepRecord] = []
+        blocked = ""
+        for step in self._scenario.steps:
+            reason = blocked or ("the run was interrupted" if self._ports.stop.requested else "")
+            done = skip(step, reason) if reason else self._stepper.carry(step, self._parent)
+            records += done
+            if done[0].outcome == "failed" and not (step.continue_on_failure or step.optional):
+                blocked = f"step {step.name!r} failed before it"
+        return tuple(records)
 
     def _tell_fault(self, fault: FaultRecord) -> None:
         self._ports.listen(
@@ -113,6 +150,13 @@ def outcome_of(steps: tuple[StepRecord, ...], faults: tuple[FaultRecord, ...], s
     return "degraded" if any(s.outcome != "passed" for s in steps) else "passed"
 
 
+def with_steady(outcome: Outcome, steady: tuple[SteadyRecord, ...]) -> Outcome:
+    """Return the outcome with what the steady state says: broken, the scenario has failed; optional ones degrade."""
+    if any(record.broken for record in steady):
+        return "failed"
+    return "degraded" if outcome == "passed" and any(record.failed for record in steady) else outcome
+
+
 def _failed_as_said(steps: tuple[StepRecord, ...]) -> bool:
     """Whether a step failed as `expect_failure` wants, and none in another way."""
     broken = any(s.outcome == "failed" and not s.optional and not s.failed_as_said for s in steps)
@@ -125,6 +169,7 @@ def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRec
     began = clock.monotonic()
     performance = Play(stage, scenario, opened)
     steps, faults = performance.run()
+    invariants = performance.ask()
     ran = clock.monotonic()
     trouble = _engine_trouble(steps) or _reversal_trouble(faults, scenario)
     try:
@@ -134,10 +179,14 @@ def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRec
         trouble = trouble or Trouble(
             exit_code=int(err.exit_code), message=err.message, remedy=err.remedy, at=scenario.at
         )
-    outcome = "error" if trouble is not None else outcome_of(steps, faults, scenario)
+    steady = performance.steady.records
+    outcome = "error" if trouble is not None else with_steady(outcome_of(steps, faults, scenario), steady)
     mark(opened, outcome, trouble.message if trouble is not None else "")
     timings = {**record.timings, "steps": ran - began, "settle": clock.monotonic() - ran}
-    done = replace(record, outcome=outcome, steps=steps, faults=faults, timings=timings, trouble=trouble)
+    done = replace(
+        record, outcome=outcome, steps=steps, faults=faults, steady=steady, snapshots=performance.snapshots,
+        invariants=invariants, timings=timings, trouble=trouble,
+    )  # fmt: skip
     tell_figures(stage.ports, stage.tracer, opened, done)
     return done
 

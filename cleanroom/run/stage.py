@@ -11,6 +11,7 @@ from cleanroom.run.environment import Environment
 from cleanroom.run.journal import Journal
 from cleanroom.run.ports import Ports
 from cleanroom.run.tracing import Tracer
+from cleanroom.spec.selector import Selector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,5 +30,8 @@ class Stage:
         return Reach(
             engine=self.ports.engine, containers=self.environment.containers, clock=self.ports.clock,
             stop=self.ports.stop, place=self.environment.place,
-            folder=str(Path(self.ports.workspace, self.plan.suite.file).parent),
+            folder=str(Path(self.ports.workspace, self.plan.suite.file).parent), spans=self._arrived,
         )  # fmt: skip
+
+    def _arrived(self, selector: Selector) -> int:
+        return self.ports.arrived(self.ports.telemetry.payloads(self.environment.id), selector)

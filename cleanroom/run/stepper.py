@@ -16,11 +16,13 @@ from cleanroom.run.bounds import Bounds, Cut
 from cleanroom.run.capture import captured_of
 from cleanroom.run.chaos import Chaos
 from cleanroom.run.events import Event
-from cleanroom.run.record import StepRecord
+from cleanroom.run.probing import snapshot, wait_for
+from cleanroom.run.record import SnapshotRecord, StepRecord
 from cleanroom.run.retry import is_tried_again, pauses, retry_stream
 from cleanroom.run.stage import Stage
 from cleanroom.run.step import Timed, record_of, service_of, skipped, type_of
 from cleanroom.run.tracing import AttributeScalar, OpenSpan
+from cleanroom.spec.probe import Probe
 from cleanroom.spec.query import ExecAction, HttpAction, RedisAction, SqlAction
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.step import (
@@ -29,7 +31,9 @@ from cleanroom.spec.step import (
     ParallelAction,
     RunAction,
     SleepAction,
+    SnapshotAction,
     Step,
+    WaitForAction,
     WorkloadAction,
 )
 from cleanroom.spec.templates.expression import ExpressionError
@@ -74,6 +78,9 @@ class Stepper:
         self._bounds = bounds
         self._given = given
         self.captured: dict[str, Json] = {}
+        self.snapshots: list[SnapshotRecord] = []
+        self.snapshot_probes: dict[str, Probe] = {}
+        """The question of each snapshot that was taken, for invariants to ask again."""
 
     def carry(self, step: Step, parent: OpenSpan) -> tuple[StepRecord, ...]:
         """Carry out a step; return its record and those of the steps inside it, in the order of the file.
@@ -159,6 +166,10 @@ class Stepper:
         record = record_of(replace(step, expect=expect), timed, missing=missing, late=late)
         return _Done(result=result, record=replace(record, attempts=number), cut=cut, kept=kept)
 
+    def known(self) -> Mapping[str, object]:
+        """Return what templates know when the steps have ended."""
+        return self._known({})
+
     def _known(self, more: Mapping[str, Json]) -> Mapping[str, object]:
         return {"iteration": self._stage.iteration, **self._given, "captured": {**self.captured, **more}}
 
@@ -168,7 +179,9 @@ class Stepper:
             return step
         return replace(step, action=evaluated(step.action, self._known({})))
 
-    def _act(self, step: Step, cut: Cut, context: str, *, first: bool) -> ActionResult:
+    def _act(  # noqa: PLR0911 - a return for each kind of action
+        self, step: Step, cut: Cut, context: str, *, first: bool
+    ) -> ActionResult:
         if first and not isinstance(step.action, WorkloadAction):
             self._chaos.during_step(step.name)
         limits = Limits(timeout=cut.time, grace=step.grace)
@@ -181,9 +194,20 @@ class Stepper:
                 return self._chaos_step(action.fault, self._chaos.inject, "inject", cut.time)
             case HealAction() as action:
                 return self._chaos_step(action.fault, self._chaos.heal, "heal", cut.time)
+            case WaitForAction() as action:
+                # How often it asks depends on timing: its traffic has a trace of its own.
+                return wait_for(self._stage.reach(), action, limits, self._stage.environment.issue())
+            case SnapshotAction() as action:
+                return self._snapshot(action, limits, context)
             case _:
                 # The suite is refused before anything starts; a step must never pass because nobody carries it out.
                 return ActionResult(error_type="engine", message=f"{type_of(step)} cannot be carried out yet")
+
+    def _snapshot(self, action: SnapshotAction, limits: Limits, context: str) -> ActionResult:
+        result, kept = snapshot(self._stage.reach(), action, limits, context)
+        self.snapshots.append(kept)
+        self.snapshot_probes[action.id] = action.of
+        return result
 
     def _together(self, begun: _Begun) -> _Done:
         """Begin every step inside at the same moment, when all of them are ready, and wait for all."""

@@ -197,7 +197,7 @@ def _behaviour(bench: _Bench, scene: Scene) -> tuple[str, str]:
 
 def _checks(bench: _Bench, scene: Scene, whole: Scene) -> Iterator[Check]:
     yield from judge_scenario(bench.plan, bench.scenario, scene).checks
-    yield from judge_expect(whole, bench.plan.suite.expect)
+    yield from judge_expect(whole, bench.plan.suite.expect, of_suite=True)
 
 
 def _catches(check: Check) -> bool:

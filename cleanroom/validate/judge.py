@@ -53,7 +53,7 @@ def judge_iteration(plan: Plan, iteration: IterationRecord) -> JudgedIteration:
         judge_scenario(plan, scenario, by_name[scenario.name]) if scenario.name in by_name else absent(scenario, why)
         for scenario in plan.suite.scenarios
     )
-    checks = judge_expect(scenes.whole, plan.suite.expect)
+    checks = judge_expect(scenes.whole, plan.suite.expect, of_suite=True)
     complete = not troubles and len(by_name) == len(plan.suite.scenarios)
     print_of = None
     if complete:

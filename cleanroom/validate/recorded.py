@@ -52,7 +52,8 @@ def judge_recorded(
     """
     scene = _scene(plan, payloads, runner)
     suite = plan.suite
-    of_suite = tuple(_honest(scene, suite.expect, check, leave) for check in judge_expect(scene, suite.expect))
+    whole = judge_expect(scene, suite.expect, of_suite=True)
+    of_suite = tuple(_honest(scene, suite.expect, check, leave) for check in whole)
     judged: tuple[ScenarioVerdict, ...] = ()
     if scenario is not None:
         stated = tuple(_honest(scene, scenario.expect, c, leave) for c in judge_expect(scene, scenario.expect))

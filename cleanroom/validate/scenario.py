@@ -17,6 +17,7 @@ from cleanroom.validate.faults import judge_faults, unreverted
 from cleanroom.validate.graph import judge_graph
 from cleanroom.validate.hermeticity import judge_hermeticity
 from cleanroom.validate.intervals import judge_intervals
+from cleanroom.validate.invariants.judge import judge_invariants
 from cleanroom.validate.lint import judge_lint
 from cleanroom.validate.logs import judge_logs
 from cleanroom.validate.metrics import judge_metrics
@@ -30,13 +31,14 @@ from cleanroom.validate.resources import judge_resources
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.spans import judge_spans
 from cleanroom.validate.status import judge_status
+from cleanroom.validate.steady_state import judge_steady_state
 from cleanroom.validate.steps import judge_steps
 from cleanroom.validate.survival import judge_survival
 from cleanroom.validate.verdict import is_broken, is_known, is_open
 from cleanroom.validate.windows import judge_windows
 
 
-def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
+def judge_expect(scene: Scene, expect: Expect | None, *, of_suite: bool = False) -> tuple[Check, ...]:
     """Judge every check of one `expect` block on `scene`, in the order of spec.md section 6."""
     if expect is None:
         return ()
@@ -56,6 +58,7 @@ def judge_expect(scene: Scene, expect: Expect | None) -> tuple[Check, ...]:
             *judge_hermeticity(scene, expect.hermeticity),
             *judge_resilience(scene, expect.resilience),
             *judge_resources(scene, expect.resources),
+            *judge_invariants(expect.invariants, scene.scenarios, of_suite=of_suite),
             *judge_lint(scene, expect.lint),
             *judge_metrics(scene, expect.metrics),
             *judge_logs(scene, expect.logs),
@@ -67,11 +70,12 @@ def judge_scenario(plan: Plan, scenario: Scenario, scene: Scene) -> ScenarioVerd
     (record,) = scene.scenarios
     steps = judge_steps(scenario, record)
     faults = judge_faults(plan.timeline(scenario.name), record.faults)
+    steady = judge_steady_state(scenario, record)
     stated = judge_expect(scene, scenario.expect)
     wanted = scenario.expect.outcome.outcome if scenario.expect and scenario.expect.outcome else ""
     failure = judge_expected_failure(scenario, record)
-    ending = judge_ending(record, (*steps, *faults, *stated, *failure), wanted)
-    found = (*steps, *faults, *stated, *failure, *ending, *judge_arrival(scene, scenario, record))
+    ending = judge_ending(record, (*steady, *steps, *faults, *stated, *failure), wanted)
+    found = (*steady, *steps, *faults, *stated, *failure, *ending, *judge_arrival(scene, scenario, record))
     found = accept(scenario, record, (*found, judge_survival(plan, scenario, record)))
     checks = tuple(_with_leave(check, scenario.allow_inconclusive) for check in found)
     return ScenarioVerdict(name=scenario.name, outcome=_outcome(record, checks, wanted), checks=checks)

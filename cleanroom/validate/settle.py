@@ -10,8 +10,9 @@ from threading import Lock
 from cleanroom.spec.comparator import allows_zero, at_least_one, judge
 from cleanroom.spec.expect import CountExpectation, Expect, Pattern, SpanExpectation
 from cleanroom.spec.scenario import Scenario
+from cleanroom.spec.selector import Selector
 from cleanroom.spec.suite import Suite
-from cleanroom.spec.timing import IntervalExpectation, SelectedExpectation
+from cleanroom.spec.timing import IntervalExpectation, SelectedExpectation, SpanSelector
 from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.model import Span, Trace
 from cleanroom.validate.conditions import Condition, conditions
@@ -48,6 +49,13 @@ class Settling:
         spans = self._spans(payloads)
         alone = suite.expect if len(suite.scenarios) == 1 else None
         return all(_holds(expect, spans) for expect in (scenario.expect, alone) if expect is not None)
+
+    def selected(self, payloads: Sequence[Payload], selector: Selector) -> int:
+        """Return how many of the service spans among `payloads` the selectors of a probe select."""
+        wanted = SpanSelector(
+            name=selector.name, service=selector.service, kind=selector.kind, scope=selector.scope, where=selector.where
+        )
+        return len(select(Scene(trace=Trace.of(self._spans(payloads))), wanted).spans)
 
     def _spans(self, payloads: Sequence[Payload]) -> tuple[Span, ...]:
         """Payloads of an environment only ever grow, so that those seen before need no decoding."""

@@ -10,7 +10,10 @@ from cleanroom.spec.source import Position
 from cleanroom.spec.step import Step
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.rules import RULES
+from cleanroom.validate.steady_state import broken_before
 
+STEADY_STATE = "the steady state"
+"""Stands for the failed step before those that were not run because the system was not well."""
 _HEAD = re.compile(r"[a-z_]+")
 
 
@@ -24,7 +27,7 @@ def judge_steps(scenario: Scenario, record: ScenarioRecord) -> tuple[Check, ...]
     by_name = {step.name: step for step in record.steps}
     planned = {step.name for step in scenario.steps}
     checks: list[Check] = []
-    failed = ""
+    failed = STEADY_STATE if broken_before(record) else ""
     for step in scenario.steps:
         found = by_name.get(step.name)
         if found is None:

@@ -107,7 +107,7 @@ LEAVES: Mapping[str, Key] = MappingProxyType({
     ),
     "wait_for": Key(
         Shape(_wait_for, "a mapping", _WAIT_FOR), "Asks a probe until it holds.",
-        example="{tcp: {service: db, port: 5432}, timeout: 10s}", later=True,
+        example="{tcp: {service: db, port: 5432}, timeout: 10s}",
     ),
     "inject": Key(
         _FAULT.shape.then(lambda fault: InjectAction(fault=fault)), "Starts the fault with this id (`at: manual`).",
@@ -119,7 +119,7 @@ LEAVES: Mapping[str, Key] = MappingProxyType({
     ),
     "snapshot": Key(
         _SNAPSHOT.making(SnapshotAction), "Keeps a value for invariants.",
-        example='{id: stock, of: {sql: {service: db, query: "select sum(left) from stock"}}}', later=True,
+        example="{id: pages, of: {http: {service: db, path: /count}}}",
     ),
 })  # fmt: skip
 """Every action but those that hold steps."""

@@ -167,7 +167,7 @@ _KEYS: dict[str, Key] = {
     **RESILIENCE_KEYS,
     "invariants": Key(
         items(invariant, at_least=1), "What must be true of the data, whatever was injected.",
-        example='[{id: stored, orphans: {sql: {service: db, query: "select 1"}}}]', later=True,
+        example="[{id: stored, holds: {tcp: {service: db, port: 5432}}}]",
     ),
     **SIGNAL_KEYS,
 }  # fmt: skip

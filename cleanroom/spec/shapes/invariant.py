@@ -62,8 +62,8 @@ def _of_column(name: ColumnKind, doc: str) -> Shape[Any]:
 _RECONCILE = _kind(
     "reconcile", "Two queries whose results must be equal, e.g. a sum and a counter.",
     {
-        "left": Key(query, "One query.", example='{sql: {service: db, query: "select sum(total) from orders"}}'),
-        "right": Key(query, "The other.", example='{sql: {service: db, query: "select total from ledger"}}'),
+        "left": Key(query, "One query.", example="{http: {service: shop, path: /sum}}"),
+        "right": Key(query, "The other.", example="{exec: {service: ledger, command: [total]}}"),
     },
     kinds.ReconcileInvariant,
 )  # fmt: skip
@@ -73,7 +73,7 @@ _ACKNOWLEDGED = _kind(
         "journal": _journal,
         "present": Key(
             query, "Finds the values that are there: the journal has those that were acknowledged.",
-            example='{sql: {service: db, query: "select id from orders"}}',
+            example="{http: {service: shop, path: /ids}}",
         ),
         "lost": Key(comparator("count"), "How many were acknowledged and are not there.", "0", "0"),
         "duplicated": Key(comparator("count"), "How many are there more than once.", "0", "0"),
@@ -150,12 +150,11 @@ _KINDS: dict[str, Key] = {
     ),
     "reconcile": Key(
         _RECONCILE, "Two queries have equal results.",
-        example="{left: {redis: {service: cache, command: [GET, total]}}, "
-        "right: {redis: {service: cache, command: [GET, sum]}}}",
+        example="{left: {http: {service: shop, path: /sum}}, right: {http: {service: shop, path: /total}}}",
     ),
     "acknowledged": Key(
         _ACKNOWLEDGED, "What was acknowledged is there, once.",
-        example=f"{{journal: orders, present: {{sql: {_SQL}}}, lost: 0}}",
+        example="{journal: orders, present: {http: {service: shop, path: /ids}}, lost: 0}",
     ),
     "orphans": Key(
         _kind(

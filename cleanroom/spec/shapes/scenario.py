@@ -63,7 +63,7 @@ _SCENARIO = Record(
         ),
         "steady_state": Key(
             steady_state, "What must hold of the system before, during and after the steps.",
-            example="{probes: [{tcp: {service: db, port: 5432}}]}", later=True,
+            example="{probes: [{tcp: {service: db, port: 5432}}]}",
         ),
         "steps": Key(items(step, at_least=1), "What is done, in order.",
                      example="[{name: place, http: {service: api, path: /orders}}]"),

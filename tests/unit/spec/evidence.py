@@ -32,6 +32,13 @@ _FAULT = {
     "for": "run/chaos:Chaos._start occurrence.event.fault.duration",
     "until": "run/chaos:Chaos.before_step occurrence.event.fault.until_step",
 }
+_PROBES = {
+    **dict.fromkeys(("exec", "sql", "redis"), "drive/ask:ask probe.question"),
+    **dict.fromkeys(("tcp", "log", "container", "cgroup", "file", "clock"), "drive/ask:_fact question.service"),
+    "http": "drive/ask:_http question.request",
+    "span": "drive/ask:_fact question.selector",
+}
+_SNAPSHOT = {"snapshot": "validate/invariants/snapshots:judge_snapshot check.snapshot"}
 _COUNTS = "validate/counts:figure wanted.what"
 _EXPECT = {
     "spans": "validate/scenario:judge_expect expect.spans",
@@ -42,6 +49,7 @@ _EXPECT = {
     "lint": "validate/scenario:judge_expect expect.lint",
     "resilience": "validate/scenario:judge_expect expect.resilience",
     "resources": "validate/scenario:judge_expect expect.resources",
+    "invariants": "validate/scenario:judge_expect expect.invariants",
     "metrics": "validate/scenario:judge_expect expect.metrics",
     "logs": "validate/scenario:judge_expect expect.logs",
     **{
@@ -56,7 +64,7 @@ _IN_TIME = {
 }
 _SELECTED = {**_IN_TIME, "spans": "validate/timing:selected wanted.spans"}
 _STEP = {
-    **dict.fromkeys(("exec", "run", "http", "sql", "redis"), _ACTION),
+    **dict.fromkeys(("exec", "run", "http", "sql", "redis", "wait_for", "snapshot"), _ACTION),
     "sleep": "run/stepper:Stepper._act action.duration",
     "inject": "run/stepper:Stepper._act action.fault",
     "heal": "run/stepper:Stepper._act action.fault",
@@ -68,8 +76,8 @@ _STEP = {
     "capture": "run/capture:captured_of step.capture",
     "expect": "run/step:record_of step.expect",
     "allow": "run/step:_unexpected_error step.allow",
-    "optional": "run/scenario:Play.run step.optional",
-    "continue_on_failure": "run/scenario:Play.run step.continue_on_failure",
+    "optional": "run/scenario:Play._steps step.optional",
+    "continue_on_failure": "run/scenario:Play._steps step.continue_on_failure",
 }
 _FIGURE = "validate/resilience/judge:_read wanted.figure"
 _SCOPED = {
@@ -155,12 +163,142 @@ READERS = {
         "tags": "pipeline/selection:choose s.tags",
         "timeout": "run/bounds:Bounds.of scenario.timeout",
         "deadline": "run/bounds:Bounds.of scenario.deadline",
-        "steps": "run/scenario:Play.run self._scenario.steps",
+        "steps": "run/scenario:Play._steps self._scenario.steps",
         "chaos": "plan/timeline:_Drawing.plan self.scenario.chaos",
         "expect": "validate/scenario:judge_scenario scenario.expect",
         "allow_inconclusive": "validate/scenario:judge_scenario scenario.allow_inconclusive",
         "expect_failure": "validate/failures:judge_expected_failure scenario.expect_failure",
         "known_failure": "validate/failures:accept scenario.known_failure",
+        "steady_state": "validate/steady_state:judge_steady_state scenario.steady_state",
+    },
+    "a probe": {
+        **_PROBES,
+        "tolerance": "drive/question:wanted_of probe.tolerance",
+        "timeout": "drive/ask:ask probe.timeout",
+        "interval": "drive/waiting:wait_until probe.interval",
+        "optional": "drive/ask:ask probe.optional",
+    },
+    "a probe.tcp": {"service": "drive/ask:_fact question.service", "port": "drive/ask:_fact question.port"},
+    "a probe.http": {
+        **{name: f"{_HTTP}.{name}" for name in ("service", "port", "path", "method", "headers", "query", "json")},
+        "body": "drive/http:_data action.body",
+        "form": "drive/http:_data action.form",
+        "follow": f"{_HTTP}.follow",
+        "status": "drive/ask:_http question.status",
+        "url": "drive/question:_words request.url",
+        "tls_verify": f"{_HTTP}.tls_verify",
+    },
+    "a probe.log": {
+        "service": "drive/ask:_fact question.service",
+        "matches": "drive/container:ask_log probe.matches",
+        "count": "drive/ask:_of_a_part question.count",
+    },
+    "a probe.container": {
+        "service": "drive/ask:_fact question.service",
+        **dict.fromkeys(
+            ("state", "health", "restarts", "oom_killed", "exit_code"), "drive/container:ask_container probe.what"
+        ),
+    },
+    "a probe.cgroup": {
+        "service": "drive/ask:_fact question.service",
+        **dict.fromkeys(
+            ("throttled", "memory_peak", "memory_current", "oom_kill", "pids"), "drive/ask:_fact question.what"
+        ),
+    },
+    "a probe.file": {
+        "service": "drive/ask:_fact question.service",
+        "path": "drive/file:file_fact probe.path",
+        **dict.fromkeys(("exists", "sha256", "size"), "drive/file:file_fact probe.what"),
+    },
+    "a probe.clock": {
+        "service": "drive/ask:_fact question.service",
+        "offset": "drive/question:_words question.offset",
+    },
+    "a probe.span": {
+        name: f"validate/settle:Settling.selected selector.{name}"
+        for name in ("name", "service", "kind", "scope", "where")
+    },
+    "a query": dict.fromkeys(("exec", "http", "sql", "redis"), "run/invariants:_questions check.left"),
+    "scenarios[].steady_state": {
+        "probes": "run/steady_state:SteadyWatch._round self._wanted.probes",
+        "when": "run/steady_state:SteadyWatch.before wanted.when",
+        "during": "run/steady_state:SteadyWatch.during wanted.during",
+    },
+    "scenarios[].steady_state.during": {"interval": "run/steady_state:SteadyWatch.during wanted.during"},
+    "scenarios[].steps[].wait_for": {
+        **_PROBES,
+        "tolerance": "drive/question:wanted_of probe.tolerance",
+        "timeout": "run/probing:wait_for action.timeout",
+        "interval": "drive/waiting:wait_until probe.interval",
+    },
+    "scenarios[].steps[].snapshot": {
+        "id": "run/probing:snapshot action.id",
+        "of": "run/probing:snapshot action.of",
+    },
+    "expect.invariants[]": {
+        "id": "validate/invariants/judge:_check invariant.id",
+        "description": _DESCRIPTION,
+        "level": "validate/invariants/judge:_check invariant.level",
+        **dict.fromkeys(
+            (
+                "unique",
+                "monotonic",
+                "order",
+                "orphans",
+                "unchanged",
+                "delta",
+                "drift",
+                "dump_digest",
+                "reconcile",
+                "acknowledged",
+                "error_classes",
+                "fairness",
+                "holds",
+                "single_leader",
+            ),
+            "validate/invariants/judge:judge_one invariant.check",
+        ),
+    },
+    **{
+        f"expect.invariants[].{kind}": {
+            "sql": "run/invariants:_questions check.sql",
+            "column": "validate/invariants/rows:_columnwise check.column",
+        }
+        for kind in ("unique", "monotonic")
+    },
+    "expect.invariants[].orphans": {"sql": "run/invariants:_questions check.sql"},
+    "expect.invariants[].order": {
+        "sql": "run/invariants:_questions check.sql",
+        "per": "validate/invariants/rows:_order check.per",
+        "by": "validate/invariants/rows:_order check.by",
+    },
+    "expect.invariants[].unchanged": _SNAPSHOT,
+    "expect.invariants[].drift": _SNAPSHOT,
+    "expect.invariants[].dump_digest": _SNAPSHOT,
+    "expect.invariants[].delta": {**_SNAPSHOT, "value": "validate/invariants/snapshots:_delta check.value"},
+    "expect.invariants[].reconcile": {
+        "left": "run/invariants:_questions check.left",
+        "right": "run/invariants:_questions check.right",
+    },
+    "expect.invariants[].acknowledged": {
+        "journal": "validate/invariants/judge:judge_one check.journal",
+        "present": "run/invariants:_questions check.present",
+        "lost": "validate/invariants/operations:_acknowledged check.lost",
+        "duplicated": "validate/invariants/operations:_acknowledged check.duplicated",
+    },
+    "expect.invariants[].error_classes": {
+        "journal": "validate/invariants/judge:judge_one check.journal",
+        "only": "validate/invariants/operations:_classes check.only",
+    },
+    "expect.invariants[].fairness": {
+        "journal": "validate/invariants/judge:judge_one check.journal",
+        "by": "validate/invariants/operations:_fairness check.by",
+        "min_share": "validate/invariants/operations:_fairness check.min_share",
+    },
+    "expect.invariants[].single_leader": {
+        "probe": "run/invariants:_Leaders._leads self._check.probe",
+        "at_most": "validate/invariants/answers:judge_leaders check.at_most",
+        "interval": "run/invariants:InvariantWatch.during check.interval",
     },
     "scenarios[].known_failure": {
         "reason": "validate/failures:accept known.reason",
@@ -203,6 +341,17 @@ READERS = {
             "error_type",
             "duration",
         )
+    },
+    "a query.sql": {
+        "service": "drive/sql/run:connect action.service",
+        "dialect": "drive/sql/run:connect action.dialect",
+        "port": "drive/sql/postgresql:_conninfo action.port",
+        "database": "drive/sql/postgresql:_conninfo action.database",
+        "user": "drive/sql/postgresql:_conninfo action.user",
+        "password": "drive/sql/postgresql:_conninfo action.password",
+        "query": "drive/sql/run:_statements action.query",
+        "file": "drive/sql/run:_statements action.file",
+        "parameters": "drive/sql/run:send_one action.parameters",
     },
     "scenarios[].steps[].sql": {
         "service": "drive/sql/run:connect action.service",
@@ -316,7 +465,7 @@ READERS = {
     },
     "a pattern": {"regex": "validate/select:matches pattern.regex"},
     "expect.spans[].attributes": {
-        name: f"validate/conditions:attribute_breach wanted.{name}" for name in ("all", "any", "none")
+        name: f"validate/conditions:attribute_test wanted.{name}" for name in ("all", "any", "none")
     },
     "expect.spans[].events": {
         name: f"validate/conditions:event_breach wanted.{name}" for name in ("all", "any", "none")

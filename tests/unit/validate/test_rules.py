@@ -20,7 +20,7 @@ def test_every_rule_that_the_code_names_is_in_the_registry():
 def test_every_rule_of_the_registry_is_given_out_by_the_code_and_explained():
     text = "\n".join(p.read_text() for p in SOURCES if p.name != "rules.py")
     # Made of a family and a key of the spec: counts.<what>, step.<what>, hermeticity.<key>.
-    composed = {"counts", "step", "hermeticity", "resilience", "resources"}
+    composed = {"counts", "step", "hermeticity", "resilience", "resources", "steady_state", "invariants"}
     for rule, meaning in RULES.items():
         assert f'"{rule}"' in text or rule.partition(".")[0] in composed, rule
         assert meaning

@@ -1,0 +1,1 @@
+"""`expect.invariants` (spec.md section 4), judged of what was recorded: one module for what each kind looks at."""
