@@ -34,6 +34,19 @@ RUN python3 -m venv /build/pip \
     && /opt/cleanroom/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/cleanroom/lib
 
 # hadolint ignore=DL3006
+FROM ${BASE} AS kit
+# What is mounted into services: a clock of their own, and a locale to vary.
+ENV DEBIAN_FRONTEND=noninteractive
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev libfaketime locales python3-minimal
+COPY kit /build/kit
+RUN mkdir -p /kit/clock /kit/locale \
+    && gcc -O2 -Wall -Werror -o /kit/clock/read_clock /build/kit/read_clock.c \
+    && python3 /build/kit/adapt_library.py /usr/lib/*/faketime/libfaketimeMT.so.1 /kit/clock/libfaketime.so.1 \
+    && localedef -i tr_TR -f UTF-8 --no-archive /kit/locale/tr_TR.utf8 \
+    && chmod -R a+rX /kit
+
+# hadolint ignore=DL3006
 FROM ${BASE}
 # Never unpacked at all: documentation, translations, and tools of docker.io that the nested engine does not call (it runs
 # with userland-proxy=false). Python's own packages must be whole while they are configured, so the parts of it that
@@ -54,6 +67,7 @@ RUN printf 'path-exclude=%s\n' \
         /var/lib/apt/lists/* /var/cache/* /var/log/* /var/lib/dpkg/*-old /tmp/*
 COPY --from=collector /build/out/otelcol /usr/local/bin/otelcol
 COPY --from=python /opt/cleanroom /opt/cleanroom
+COPY --from=kit /kit /opt/cleanroom/kit
 ENV PATH=/opt/cleanroom/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONUNBUFFERED=1
 LABEL cleanroom.image="true" \

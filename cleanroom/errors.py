@@ -7,6 +7,7 @@ CleanroomError
 │   ├── NetworkError      4   the isolated network could not be built or proven
 │   └── CapabilityError   4   this machine cannot do what was asked
 ├── TelemetryError        5   the collector or the receiver
+├── InconclusiveError     6   what was asked for could not be shown to have been so
 └── InterruptedRunError 130   the person or the runner asked to stop
 """
 
@@ -72,6 +73,12 @@ class TelemetryError(CleanroomError):
     """The collector or the receiver failed, or telemetry that an expectation needs is missing."""
 
     exit_code = ExitCode.TELEMETRY
+
+
+class InconclusiveError(CleanroomError):
+    """What was asked for could not be shown to have been so: nothing can be concluded from what followed."""
+
+    exit_code = ExitCode.INCONCLUSIVE
 
 
 class InterruptedRunError(CleanroomError):

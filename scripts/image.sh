@@ -10,7 +10,7 @@ cd "$ROOT"
 
 content_hash() {
     find Dockerfile .dockerignore LICENSE entrypoint.py post-entrypoint.py collector/builder.yaml \
-        requirements/runtime.lock cleanroom \
+        requirements/runtime.lock kit cleanroom \
         -type f ! -name '*.py[co]' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1
 }
 

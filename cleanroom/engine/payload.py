@@ -94,6 +94,7 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
     }
     optional: tuple[tuple[str, Any], ...] = (
         ("NanoCpus", None if spec.cpus is None else round(spec.cpus * _NANO)),
+        ("CpusetCpus", spec.cpuset or None),
         ("Memory", spec.memory),
         ("MemorySwap", spec.memory_swap),
         ("PidsLimit", spec.pids),

@@ -45,6 +45,8 @@ class ContainerSpec:
     dns: tuple[str, ...] = ()
     """Whom the engine's own resolver may ask; only a program that goes to it directly ever does."""
     cpus: float | None = None
+    cpuset: str = ""
+    """The CPUs that it may run on, e.g. `0` or `0-2,4`; "" for all."""
     memory: int | None = None
     memory_swap: int | None = None
     pids: int | None = None

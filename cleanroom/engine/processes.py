@@ -92,6 +92,17 @@ def _stat(pid: int) -> _Stat | None:
     return _Stat(Process(pid, int(fields[_STARTED])), int(fields[_PPID]), int(fields[_SESSION]), fields[_STATE])
 
 
+def children(pid: int) -> frozenset[int]:
+    """Return the living children of a process."""
+    return frozenset(stat.process.pid for stat in _table().values() if stat.parent == pid and stat.state not in "ZX")
+
+
+def members(container: str) -> frozenset[Process]:
+    """Return the living processes of the container with that full id, by what their cgroups say."""
+    found = (find(pid, container) for pid, stat in _table().items() if stat.state not in "ZX")
+    return frozenset(process for process in found if process is not None)
+
+
 def processes_of(containers: tuple[str, ...]) -> tuple[str, ...]:
     """Return `pid command` of every living process whose cgroup names one of the containers (full ids), by pid."""
     found = []

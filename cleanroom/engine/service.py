@@ -39,6 +39,14 @@ class Placement:
     dns: tuple[str, ...] = ()
     cgroup_parent: str = ""
     traceparent: str = ""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Variables that win over the service's own: what this iteration varies, and what preloads a clock."""
+    hostname: str = ""
+    """Instead of the service's own; "" leaves that."""
+    cpuset: str = ""
+    mounts: tuple[Mount, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Besides the service's own, which win."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,19 +117,20 @@ def container_spec(placed: Placed) -> ContainerSpec:
         image=place.image,
         command=service.command,
         entrypoint=service.entrypoint,
-        environment={**place.environment, **service.environment},
-        hostname=service.hostname or service.name,
+        environment={**place.environment, **service.environment, **place.overrides},
+        hostname=place.hostname or service.hostname or service.name,
         user=service.user,
         working_dir=service.working_dir,
         init=service.init,
         stop_signal=service.stop_signal,
         tmpfs={path: size.bytes for path, size in sorted(service.tmpfs.items())},
-        mounts=(Mount(source=place.resolv_conf, target=_RESOLV_CONF),) if place.resolv_conf else (),
-        files={path: content.encode() for path, content in sorted(service.files.items())},
+        mounts=(*_resolver(place), *place.mounts),
+        files={**place.files, **{path: content.encode() for path, content in sorted(service.files.items())}},
         network=place.network,
         address=place.address,
         dns=place.dns,
         cpus=limits.cpus,
+        cpuset=place.cpuset,
         memory=memory,
         memory_swap=None if memory is None else memory + swap,
         pids=limits.pids,
@@ -131,6 +140,10 @@ def container_spec(placed: Placed) -> ContainerSpec:
         labels={**service.labels, "cleanroom.service": service.name},
         cgroup_parent=place.cgroup_parent,
     )
+
+
+def _resolver(place: Placement) -> tuple[Mount, ...]:
+    return (Mount(source=place.resolv_conf, target=_RESOLV_CONF),) if place.resolv_conf else ()
 
 
 def start_services(stage: Stage, waves: Sequence[Sequence[str]], placed: Mapping[str, Placed]) -> tuple[Started, ...]:

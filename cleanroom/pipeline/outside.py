@@ -17,7 +17,7 @@ from cleanroom.pipeline.job import JOB, encode_job
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.repro import repro_line
 from cleanroom.pipeline.selection import nothing_chosen
-from cleanroom.pipeline.suites import InvalidSpecsError, Loaded, load_runnable
+from cleanroom.pipeline.suites import InvalidSpecsError, Loaded, check_machine, load_runnable
 from cleanroom.report.model import RunReport
 from cleanroom.report.write import write_report
 from cleanroom.run.record import SessionRecord, Trouble
@@ -50,6 +50,7 @@ def run_cleanroom(options: RunOptions, sink: Callable[[bytes], None], interrupt:
     try:
         make_room(Path(options.out), Path(options.root))
         loaded = load_runnable(options)
+        check_machine(loaded.plans, len(os.sched_getaffinity(0)))
         check_apart(Path(options.out), Path(options.root), (plan.suite.file for plan in loaded.plans))
         if not loaded.plans:
             return _nothing(loaded, options, started)

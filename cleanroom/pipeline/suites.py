@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cleanroom.errors import ExitCode, SpecError, UsageError
+from cleanroom.errors import ExitCode, InconclusiveError, SpecError, UsageError
 from cleanroom.pipeline.options import RunOptions
 from cleanroom.pipeline.selection import choose, nothing_chosen
 from cleanroom.plan.build import build_plan
 from cleanroom.plan.model import Plan
+from cleanroom.plan.surroundings import nuisances
 from cleanroom.run.skipped import Skipped
 from cleanroom.spec.discover import NothingMatchedError, discover
 from cleanroom.spec.load import RenderedSpec, load_spec, render_spec
@@ -41,6 +42,17 @@ def load_some(options: RunOptions) -> Loaded:
     if not loaded.plans:
         raise UsageError(nothing_chosen(options), remedy="correct the tags or the tier")
     return loaded
+
+
+def check_machine(plans: Sequence[Plan], cpus: int) -> None:
+    """Refuse with `InconclusiveError` what a machine with so many CPUs cannot vary, before anything is started."""
+    for plan in plans:
+        for scenario in plan.suite.scenarios:
+            if cpus == 1 and "cpus" in nuisances(plan.suite, scenario.name):
+                raise InconclusiveError(
+                    f"{plan.suite.determinism.at}: {plan.suite.name} varies cpus, and this machine has one CPU",
+                    remedy="run it on a machine with more, or take cpus out of `vary`",
+                )
 
 
 class InvalidSpecsError(SpecError):

@@ -115,12 +115,8 @@ class Worker:
         self._in.stop.check()
         width = self._width()
         with self._phase("network"):
-            directory = (
-                Path(RUNTIME) / "network" if self._in.facts.kind != "host" else self._in.journal.parent / "network"
-            )
-            directory.mkdir(parents=True, exist_ok=True)
             options = NetworkOptions(
-                run_id=self._in.facts.run[:4], slots=width, directory=directory,
+                run_id=self._in.facts.run[:4], slots=width, directory=self._directory("network"),
                 in_cell=self._in.facts.kind == "container",
             )  # fmt: skip
             network = stack.enter_context(open_network(options))
@@ -187,15 +183,11 @@ class Worker:
             self._in.listen(
                 Event(kind="warning", text="no otelcol on PATH: the embedded receiver takes OTLP", subject="collector")
             )
-        directory = (
-            Path(RUNTIME) / "collector" if self._in.facts.kind != "host" else self._in.journal.parent / "collector"
-        )
-        directory.mkdir(parents=True, exist_ok=True)
         return stack.enter_context(
             start_telemetry(
                 [(slot.index, slot.gateway) for slot in network.slots()],
                 collector=None if embedded or found is None else Path(found),
-                directory=directory,
+                directory=self._directory("collector"),
                 clock=self._in.clock,
             )
         )
@@ -239,7 +231,14 @@ class Worker:
             workspace=self._options.root,
             entrance=_ENTRANCES[self._in.facts.kind].format(host=socket.gethostname()),
             keep=self._options.keep,
+            controls=self._directory("clocks"),
         )
+
+    def _directory(self, name: str) -> Path:
+        """Make a directory that the engine sees as well."""
+        parent = Path(RUNTIME) if self._in.facts.kind != "host" else self._in.journal.parent
+        (parent / name).mkdir(parents=True, exist_ok=True)
+        return parent / name
 
     def _suites(self, ports: Ports, telemetry: TelemetrySession, width: int) -> tuple[SuiteRecord, ...]:
         def start_trace(environment: str, common: Mapping[str, AttributeScalar]) -> SelfTrace:

@@ -10,6 +10,7 @@ from cleanroom.errors import SpecError, UsageError
 from cleanroom.plan.model import FaultEvent, Plan, ScenarioPlan
 from cleanroom.plan.plain import plain
 from cleanroom.plan.replicas import expand
+from cleanroom.plan.surroundings import check_clocks, check_variations
 from cleanroom.plan.timeline import draw
 from cleanroom.spec.service import Service
 from cleanroom.spec.suite import Suite
@@ -38,6 +39,8 @@ def build_plan(suite: Suite, *, seed: int | None = None, iterations: int | None 
         )
     services = expand(suite.services)
     waves = start_waves(services)
+    check_variations(suite, rounds, waves)
+    check_clocks(suite)
     addresses = _addresses(services)
     scenarios = draw(suite, chosen)
     body: Json = {

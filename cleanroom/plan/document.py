@@ -8,6 +8,7 @@ from cleanroom.canonical import Json
 from cleanroom.plan.build import PLAN_SCHEMA, event_json
 from cleanroom.plan.model import FaultEvent, Plan
 from cleanroom.plan.plain import plain
+from cleanroom.plan.surroundings import variation
 from cleanroom.plan.words import checks, moment_text, words
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.fault import AtOffset
@@ -64,9 +65,17 @@ def plan_json(plan: Plan) -> Json:
 
 
 def nuisances(plan: Plan) -> tuple[str, ...]:
-    """Return what each iteration varies; nothing in the first, the control, and beyond the last nuisance."""
-    vary = plan.suite.determinism.vary
-    return tuple(vary[index - 1] if 1 <= index <= len(vary) else "" for index in range(plan.iterations))
+    """Return what each iteration varies; nothing in the first, the control, and beyond the last nuisance.
+
+    Where a scenario varies more than the others, each is told with its name.
+    """
+    found = []
+    for index in range(plan.iterations):
+        chosen = {s.name: v.nuisance for s in plan.suite.scenarios if (v := variation(plan, s.name, index)) is not None}
+        alike = len(chosen) == len(plan.suite.scenarios) and len(set(chosen.values())) == 1
+        told = [next(iter(chosen.values()))] if alike else [f"{name}: {what}" for name, what in chosen.items()]
+        found.append(", ".join(told))
+    return tuple(found)
 
 
 def shown_environment(service: Service, redact: tuple[str, ...]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from cleanroom.report.egress import attempts
 from cleanroom.report.figures import drawn
 from cleanroom.report.model import Pair, RunReport
 from cleanroom.report.phrases import brief, counted, fault_line, gate_line, place_line, position, skipped_line
+from cleanroom.report.surroundings import altered_clocks, clock_words, varied
 from cleanroom.run.events import Event
 from cleanroom.text import clean, one_line, relay
 from cleanroom.validate.model import Check
@@ -18,6 +19,7 @@ from cleanroom.validate.model import Check
 _WIDTH = 200
 _MOST_FINDINGS = 50
 _MOST_DRAWINGS = 5
+_MOST_CLOCKS = 20
 _MOST_LIVE = 8
 _MOST_SKIPPED = 20
 _SECOND = 10**9
@@ -138,6 +140,13 @@ def _suite(pair: Pair) -> list[str]:
     findings = [line for case in pair.cases for line in _case([c for _, c in case.judged], case.scenario)]
     lines += findings[:_MOST_FINDINGS]
     lines += [f"  {len(findings) - _MOST_FINDINGS} more: see report.json"] if len(findings) > _MOST_FINDINGS else []
+    lines += [
+        f"  varied   iteration {one.iteration + 1}: {one_line(one.setting, 200)}: {one.result}" for one in varied(pair)
+    ]
+    first = [altered for altered in altered_clocks(pair) if altered.iteration == 0]
+    lines += [
+        f"  clock    {one_line(f'{a.scenario}, {a.service}, {clock_words(a.clock)}')}" for a in first[:_MOST_CLOCKS]
+    ]
     if verdict is not None and verdict.divergence is not None:
         lines += [f"      {line}" for line in divergence_lines(verdict.divergence)]
     if verdict is not None and verdict.trouble:

@@ -10,6 +10,7 @@ from cleanroom.engine.ports import Inventory
 from cleanroom.network.ports import Drop
 from cleanroom.report.figures import figures_json, resources_json
 from cleanroom.report.model import Pair
+from cleanroom.report.surroundings import clock_json, varied_json
 from cleanroom.run.record import (
     CleanupRecord,
     FaultRecord,
@@ -48,6 +49,7 @@ def suite_json(pair: Pair) -> dict[str, Json]:
         "trouble": verdict.trouble if verdict is not None else "nothing of this suite was judged",
         "determinism": check_json(verdict.determinism) if verdict is not None and verdict.determinism else None,
         "divergence": divergence_json(verdict.divergence) if verdict is not None and verdict.divergence else None,
+        "vary": varied_json(pair),
         "iterations": _iterations(pair),
         "scenarios": [_scenario(pair, name) for name in _names(pair)],
     }
@@ -315,6 +317,8 @@ def _service(service: ServiceRecord) -> dict[str, Json]:
         "oom_killed": service.oom_killed,
         "log_truncated": service.log_truncated,
         "resources": resources_json(service.resources),
+        "clock": clock_json(service.clock),
+        "surroundings": dict(service.surroundings),
     }
 
 

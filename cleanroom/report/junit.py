@@ -21,6 +21,7 @@ from junit_xml import TestCase, TestSuite
 from cleanroom.report.figures import figure_properties
 from cleanroom.report.model import Case, Pair, RunReport
 from cleanroom.report.phrases import brief, describe_finding, fault_line, gate_line, place_line
+from cleanroom.report.surroundings import altered_clocks, clock_words, varied
 from cleanroom.spec.source import NOWHERE, Position
 from cleanroom.text import clean, one_line, truncate
 from cleanroom.validate.model import Gate, GateState
@@ -280,6 +281,11 @@ def _properties(report: RunReport, pair: Pair) -> dict[str, str]:
         key = f"cleanroom.fault.{struck.scenario}.{fault.id}#{fault.occurrence}.iteration-{struck.iteration + 1}"
         found[key] = fault_line(fault)
     found.update(figure_properties(pair))
+    for altered in altered_clocks(pair):
+        key = f"cleanroom.clock.{altered.scenario}.{altered.service}.iteration-{altered.iteration + 1}"
+        found[key] = clock_words(altered.clock)
+    for one in varied(pair):
+        found[f"cleanroom.vary.iteration-{one.iteration + 1}"] = f"{one.setting}: {one.result}"
     return {key: value for key, value in found.items() if value}
 
 

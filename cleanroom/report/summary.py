@@ -14,6 +14,7 @@ from cleanroom.report.figures import HEAD, drawn, figure_rows
 from cleanroom.report.model import Case, Pair, Place, RunReport
 from cleanroom.report.page import Page
 from cleanroom.report.phrases import counted, facts, fault_state, position, recovery, window
+from cleanroom.report.surroundings import altered_clocks, clock_words, varied
 from cleanroom.text import clean, code_block, code_span, markdown, one_line, truncate
 from cleanroom.trace.divergence import Divergence
 from cleanroom.validate.model import Check, Finding
@@ -40,6 +41,8 @@ def render_summary(report: RunReport, budget: int = BUDGET) -> str:
     _skipped(page, report)
     _faults(page, pairs)
     _figures(page, pairs)
+    _varied(page, pairs)
+    _clocks(page, pairs)
     _egress(page, report)
     _isolation(page, report)
     _phases(page, report)
@@ -247,6 +250,39 @@ def _figures(page: Page, pairs: Iterable[Pair]) -> None:
         if number >= _MOST_DRAWINGS or not page.add(f"\n{code_block(text, 'text')}"):
             page.left_out(len(drawings) - number, "time lines")
             return
+
+
+def _varied(page: Page, pairs: Iterable[Pair]) -> None:
+    rows = [
+        (
+            markdown(pair.name),
+            str(one.iteration + 1),
+            code_span(one_line(one.setting, _CELL)),
+            one.result if one.blame is None else f"**{one.result}**",
+            "-" if one.blame is None else code_span(one_line(f"{one.blame.path}, {one.blame.attribute}", _CELL)),
+        )
+        for pair in pairs
+        for one in varied(pair)
+    ]
+    if rows:
+        page.heading("What was varied")
+        page.table(("suite", "iteration", "varied", "result", "first difference from the control"), rows)
+
+
+def _clocks(page: Page, pairs: Iterable[Pair]) -> None:
+    rows = [
+        (
+            f"{markdown(altered.scenario)} {altered.iteration + 1}",
+            markdown(altered.service),
+            markdown(clock_words(altered.clock)),
+            "no" if altered.clock.untimed else "yes",
+        )
+        for pair in pairs
+        for altered in altered_clocks(pair)
+    ]
+    if rows:
+        page.heading("Altered clocks")
+        page.table(("scenario, iteration", "service", "measured inside", "times of its spans corrected"), rows, most=50)
 
 
 def _egress(page: Page, report: RunReport) -> None:

@@ -32,6 +32,7 @@ from cleanroom.run.output import read_output
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
 from cleanroom.run.shots import Shots
+from cleanroom.run.surroundings import Surroundings
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer, span
 from cleanroom.run.trouble import trouble_of
 from cleanroom.run.usage import usage_watch
@@ -89,6 +90,7 @@ class Environment:
         self._opened = False
         self._timings: dict[str, float] = {}
         self._usage = usage_watch(ports.engine, ports.gauge, plan.suite)
+        self._surroundings = Surroundings(ports, plan, scene, self.id)
         self._forget = ports.stop.register(self._abort)
 
     @property
@@ -123,7 +125,7 @@ class Environment:
             cgroup_parent=self._ports.cgroup_parent,
             traceparent=self.issue(),
         )
-        return Placed(service=service, placement=placement)
+        return Placed(service=service, placement=self._surroundings.placed(service, placement))
 
     def issue(self) -> str:
         """Return a `traceparent` for traffic whose amount depends on timing: in judging, out of the digest."""
@@ -141,16 +143,18 @@ class Environment:
         with span(self._tracer, "cleanroom.environment", {**facts, **measured}, parent) as opened:
             self._ports.telemetry.open(self.slot.index, self.id)
             self._opened = True
+            self._surroundings.begin()
             self._ports.network.open(self.slot.index, {s.name: self._address(s.name) for s in suite.services})
             self._ports.engine.create_network(
                 self._network, bridge=self.slot.bridge, subnet=self.slot.subnet, gateway=self.slot.gateway
             )
             self._placed = {s.name: self._place(s) for s in suite.services}
-            for started in start_services(self._stage(), self._plan.start_order, self._placed):
+            for started in start_services(self._stage(), self._surroundings.waves, self._placed):
                 self._started[started.service] = started
                 if self._usage is not None:
                     self._usage.begin(started.service, started.container)
                 self._tell_started(started, opened)
+            self._surroundings.prove(self._started)
         self._timings["start"] = clock.monotonic() - began
 
     def _stage(self) -> Stage:
@@ -221,6 +225,7 @@ class Environment:
             cleanup = self._remove(trigger, began, troubles)
             self._mark(opened, cleanup)
         self._forget()
+        self._surroundings.end()
         return Closed(
             services=services, egress=egress, cleanup=cleanup, payloads=payloads, late=late,
             noise_traces=tuple(self._noise), trouble=troubles[0] if troubles else None, timings=dict(self._timings),
@@ -250,7 +255,8 @@ class Environment:
             records.append(
                 ServiceRecord(
                     name=name, image=started.image, address=started.address, container=started.container,
-                    hostname=suite.service(name).hostname or name, ready_ms=started.ready_ms,
+                    hostname=self._surroundings.hostname(suite.service(name)), ready_ms=started.ready_ms,
+                    clock=self._surroundings.clocks.get(name), surroundings=self._surroundings.found.get(name, {}),
                     exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, resources=used.get(name), **output,
                     **before.get(name, _UNSEEN),
                 )
@@ -383,10 +389,7 @@ class _StopFlag:
     """The run's stop as the engine's services understand it."""
 
     def __init__(self, ports: Ports) -> None:
-        self._stop = ports.stop
-
-    def is_set(self) -> bool:
-        return self._stop.requested
+        self.is_set = lambda: ports.stop.requested
 
 
 def _trigger(text: str) -> Literal["normal", "failure", "timeout", "interrupt"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from cleanroom.clock import Clock
@@ -78,3 +79,5 @@ class Ports:
     """What leads from the caller's shell to where containers have the pids that the engine says."""
     keep: bool = False
     """Leave the environment of the first iteration up and say how to get in."""
+    controls: Path = Path("/run/cleanroom/clocks")
+    """A directory on the engine's file system for the files that tell services' clocks what to say."""

@@ -126,6 +126,26 @@ class ResourceRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockRecord:
+    """A wall clock that was altered, as it was measured from inside once its service was ready."""
+
+    setting: Literal["frozen", "at", "offset", "rate"]
+    asked: str
+    """What it was set to, in words."""
+    offset_ns: int = 0
+    """How far it was ahead of the machine's."""
+    slack_ns: int = 0
+    """How exactly that is known."""
+    rate: float = 1.0
+    """How fast it ran; 0 for one that stood still."""
+
+    @property
+    def untimed(self) -> str:
+        """Why nothing can be said of times by this clock; empty where the offset corrects them."""
+        return {"frozen": "its clock was frozen", "rate": "the rate of its clock was changed"}.get(self.setting, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRecord:
     """One service of an environment: its address, image and how it began and ended."""
 
@@ -144,6 +164,11 @@ class ServiceRecord:
     log: str = ""
     """The end of its output, bounded and safe to print."""
     log_truncated: bool = False
+    clock: ClockRecord | None = None
+    """None: it had the machine's own."""
+    surroundings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What its process was found to have once it was ready (hostname, timezone, locale, cpus, started_at): only where
+    the suite varies anything."""
     log_unread: bool = False
     """The output could not be read: `log` says why, and nothing can be concluded from it."""
     resources: ResourceRecord | None = None

@@ -21,7 +21,7 @@ class FrozenClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockAt:
-    """`{at: …}`: begins at the instant when the service starts, and goes on from there."""
+    """`{at: …}`: says this instant when the environment begins, and goes on: one offset for the whole environment."""
 
     at: Instant
 

@@ -133,6 +133,8 @@ class Span:
     resource: Resource = field(default_factory=Resource)
     scope: Scope = field(default_factory=Scope)
     origin: Origin = Origin.SERVICE
+    untimed: str = ""
+    """Why its times say nothing, where its clock was altered so that they cannot be put right; else empty."""
 
     @property
     def service(self) -> str:

@@ -136,7 +136,7 @@ class SpanReader:
             span.status_message, span.trace_state, span.flags = status.message, sent.trace_state, sent.flags
             span.dropped_attributes, span.dropped_events = sent.dropped_attributes_count, sent.dropped_events_count
             span.dropped_links = sent.dropped_links_count
-            span.resource, span.scope, span.origin = resource, scope, origin
+            span.resource, span.scope, span.origin, span.untimed = resource, scope, origin, ""
             span.__class__ = Span
             add(span)
 

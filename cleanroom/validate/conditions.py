@@ -24,6 +24,7 @@ ORPHAN_REMEDY = (
     "samples as its callers do"
 )
 UNSET_REMEDY = "unset is not ok: SDKs leave it so unless the program sets a status; `{ne: error}` takes both"
+UNTIMED_REMEDY = "expect nothing of its times, or give the service a clock that only has an offset ({at} or {offset})"
 CLOCK_REMEDY = "the sender's clock ran backwards meanwhile; without `clock` faults it must not"
 
 
@@ -139,7 +140,7 @@ def _ended(expectation: SpanExpectation) -> tuple[Condition, ...]:
                 rule="spans.duration",
                 expected=wording.wanted("duration", duration),
                 breach=lambda s: _duration_breach(duration, s),
-                remedy=lambda s: CLOCK_REMEDY if s.duration_ns < 0 else "",
+                remedy=_duration_remedy,
             )
         )
     return tuple(found)
@@ -263,9 +264,17 @@ def status_remedy(wanted: Comparator, span: Span) -> str:
 
 
 def _duration_breach(comparator: Comparator, span: Span) -> str:
+    if span.untimed:
+        return f"its duration cannot be judged: {span.untimed}"
     if span.duration_ns < 0:
         return "the span ends before it starts, so it has no duration"
     return judge(comparator, Duration(span.duration_ns)).reason
+
+
+def _duration_remedy(span: Span) -> str:
+    if span.untimed:
+        return UNTIMED_REMEDY
+    return CLOCK_REMEDY if span.duration_ns < 0 else ""
 
 
 def _pairs(wanted: Mapping[str, Comparator]) -> str:

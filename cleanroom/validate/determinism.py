@@ -8,11 +8,13 @@ from types import MappingProxyType
 
 from cleanroom.canonical import digest
 from cleanroom.spec.determinism import Determinism
-from cleanroom.text import truncate
+from cleanroom.text import one_line, truncate
+from cleanroom.trace.difference import differences
 from cleanroom.trace.divergence import Classification, Divergence, first_divergence
 from cleanroom.trace.normalise import NormalisedTrace
 from cleanroom.trace.proposal import Again, Rules, Watch
 from cleanroom.validate.model import Check, Finding, IterationDigests
+from cleanroom.validate.variation import Blame
 
 NAME = "the iterations are identical"
 _MAX_SHOWN = 500
@@ -42,8 +44,23 @@ class Run:
         return tuple(found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Varied:
+    """What the iterations varied: index → (nuisance, its setting), and what of it was asked for and not found."""
+
+    iterations: Mapping[int, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    unshown: str = ""
+
+
+NOTHING_VARIED = Varied()
+
+
 def judge_determinism(
-    wanted: Determinism, runs: Sequence[Run], planned: int, watch: Watch | None = None
+    wanted: Determinism,
+    runs: Sequence[Run],
+    planned: int,
+    watch: Watch | None = None,
+    varied: Varied = NOTHING_VARIED,
 ) -> tuple[Check | None, Divergence | None]:
     """Return the check and, where the iterations differ, the first divergence; `watch` is what expectations look at.
 
@@ -65,10 +82,11 @@ def judge_determinism(
         return _check(wanted, inconclusive=why), None
     divergence = _first(wanted, runs, watch)
     if divergence is not None:
-        return _check(wanted, finding=_finding(wanted, runs, divergence)), divergence
-    if len(runs) < planned:
-        return _check(wanted, inconclusive=f"only {len(runs)} of {planned} iterations could be compared"), None
-    return _check(wanted), None
+        found = _finding(wanted, runs, divergence)
+        told = [blame_line(blame) for blame in blames(wanted, runs, varied.iterations)]
+        return _check(wanted, finding=replace(found, found=". ".join((*told, found.found)))), divergence
+    few = f"only {len(runs)} of {planned} iterations could be compared" if len(runs) < planned else ""
+    return _check(wanted, inconclusive=varied.unshown or few), None
 
 
 def _emptied(trace: NormalisedTrace) -> bool:
@@ -92,6 +110,57 @@ def _first(wanted: Determinism, runs: Sequence[Run], watch: Watch | None) -> Div
         obstacle = f"{also.path}, {also.attribute}, differs as well, which no rule takes away"
         found = replace(found, proposal="", rules=None, obstacle=obstacle)
     return replace(found, left=runs[found.left].index, right=runs[found.right].index)
+
+
+def blames(wanted: Determinism, runs: Sequence[Run], varied: Mapping[int, tuple[str, str]]) -> tuple[Blame, ...]:
+    """Return what is to be said of each varied iteration that differs from the control, the first run.
+
+    A nuisance is to blame for sure where no iteration that had another, or none, differs in the same place, and where
+    there is one to show that.
+    """
+    if not runs or not varied or runs[0].index in varied:
+        return ()
+    control = runs[0]
+    placed = {run.index: _place(wanted, control, run) for run in runs[1:]}
+    found = []
+    for index, place in placed.items():
+        if index not in varied or place is None:
+            continue
+        nuisance, setting = varied[index]
+        others = {other for other in placed if other != index and varied.get(other, ("",))[0] != nuisance}
+        same = [other for other in others if (there := placed[other]) is not None and there[:2] == place[:2]]
+        doubt = "" if others else "no iteration without it shows whether it would be the same"
+        if same:
+            doubt = f"iteration {', '.join(str(other + 1) for other in sorted(same))} differs there as well, without it"
+        path, attribute, *values = place
+        found.append(
+            Blame(
+                nuisance=nuisance, setting=setting, iteration=index, path=path, attribute=attribute,
+                values=(values[0], values[1]), sure=not doubt, doubt=doubt,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def blame_line(blame: Blame) -> str:
+    """Return a blame in one sentence, without a full stop."""
+    at = f"{blame.path}" + (f", {blame.attribute}" if blame.attribute else "")
+    parts = f"{at}: {' / '.join(one_line(value, _MAX_SHOWN) or 'nothing' for value in blame.values)}"
+    if blame.sure:
+        return f"{blame.nuisance} broke equality: iteration {blame.iteration + 1} ({blame.setting}) differs at {parts}"
+    return f"iteration {blame.iteration + 1} ({blame.setting}) differs at {parts}, perhaps not by that: {blame.doubt}"
+
+
+def _place(wanted: Determinism, control: Run, run: Run) -> tuple[str, str, str, str] | None:
+    """Return where a run first differs from the control: path, attribute and both values."""
+    if run.compared(wanted) == control.compared(wanted):
+        return None
+    if "trace" in wanted.compare:
+        difference = next(differences(control.trace.spans, run.trace.spans), None)
+        if difference is not None:
+            return difference.path, difference.attribute, *difference.values
+    found = _of_facts(wanted, control, run)
+    return found.path, found.attribute, found.left_value, found.right_value
 
 
 def _besides(wanted: Determinism, run: Run) -> dict[tuple[str, str], str]:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from cleanroom.canonical import Json
 from cleanroom.plan.model import Plan
+from cleanroom.plan.surroundings import variation
 from cleanroom.run.record import IterationRecord, ServiceRecord
 from cleanroom.spec.determinism import Buckets
 from cleanroom.trace.digest import iteration_digest, outcome_digest, trace_digest
@@ -57,7 +58,10 @@ def normalise_options(plan: Plan, iteration: IterationRecord) -> NormaliseOption
     """Return what an iteration is normalised by: roles of its services, issued traces, the spec's rules."""
     rules = plan.suite.determinism.normalize
     return NormaliseOptions(
-        roles=roles(service for record in iteration.scenarios for service in record.services),
+        roles={
+            **roles(service for record in iteration.scenarios for service in record.services),
+            **_drawn_hostnames(plan, iteration),
+        },
         excluded_traces=frozenset(trace for record in iteration.scenarios for trace in record.noise_traces),
         drop=rules.drop,
         drop_spans=rules.drop_spans,
@@ -66,6 +70,18 @@ def normalise_options(plan: Plan, iteration: IterationRecord) -> NormaliseOption
         siblings=rules.siblings,
         bucket_ns=rules.durations.bucket.ns if isinstance(rules.durations, Buckets) else 0,
     )
+
+
+def _drawn_hostnames(plan: Plan, iteration: IterationRecord) -> Mapping[str, str]:
+    """Return what stands for a varied host name: what would have been there without, so that saying it is no matter."""
+    found: dict[str, str] = {}
+    for record in iteration.scenarios:
+        chosen = variation(plan, record.name, iteration.index)
+        for service in plan.suite.services if chosen is not None else ():
+            drawn = chosen.hostnames.get(service.name) if chosen is not None else None
+            if drawn:
+                found[drawn] = service.name if service.hostname in ("", service.name) else f"<{service.name}>"
+    return found
 
 
 def roles(services: Iterable[ServiceRecord]) -> Mapping[str, str]:

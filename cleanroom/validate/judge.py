@@ -13,7 +13,7 @@ from cleanroom.run.record import IterationRecord, ScenarioRecord, SessionRecord,
 from cleanroom.trace.normalise import NormalisedTrace, normalise
 from cleanroom.trace.proposal import Rules
 from cleanroom.validate import wording
-from cleanroom.validate.determinism import Run, judge_determinism
+from cleanroom.validate.determinism import Run, Varied, blames, judge_determinism
 from cleanroom.validate.faults import unreverted
 from cleanroom.validate.fingerprint import fingerprint, normalise_options
 from cleanroom.validate.gates import decide, judge_gates, reasons_of
@@ -21,6 +21,7 @@ from cleanroom.validate.hermeticity import left_behind
 from cleanroom.validate.model import IterationVerdict, RunVerdict, ScenarioVerdict, SuiteVerdict
 from cleanroom.validate.scenario import absent, judge_expect, judge_scenario
 from cleanroom.validate.scene import build_scenes
+from cleanroom.validate.variation import unshown, varied_iterations
 from cleanroom.validate.verdict import (
     all_checks,
     code_of,
@@ -99,7 +100,9 @@ def conclude_suite(record: SuiteRecord, judged: Sequence[JudgedIteration]) -> Su
     runs = tuple(j.run for j in judged if j.run is not None)
     own = (record.trouble,) if record.trouble is not None else ()
     troubles = (*own, *(t for j in judged for t in j.troubles))
-    check, divergence = judge_determinism(plan.suite.determinism, runs, plan.iterations, Watched(plan.suite))
+    varied = Varied(iterations=varied_iterations(plan), unshown=unshown(plan, record.iterations))
+    wanted = plan.suite.determinism
+    check, divergence = judge_determinism(wanted, runs, plan.iterations, Watched(plan.suite), varied)
     # Each iteration must have evidence of its own: one that judged nothing is not covered by the others.
     codes = [code_of_checks(c for _, c in all_checks(j.verdict)) for j in judged] or [ExitCode.INCONCLUSIVE]
     codes += [code_of_check(check)] if check is not None else []
@@ -115,6 +118,7 @@ def conclude_suite(record: SuiteRecord, judged: Sequence[JudgedIteration]) -> Su
         iterations=tuple(j.verdict for j in judged),
         determinism=check,
         divergence=divergence,
+        blames=blames(wanted, runs, varied.iterations) if divergence is not None else (),
         digest=next(iter(digests)) if len(digests) == 1 and len(runs) == plan.iterations else "",
         trouble=_tell(troubles) or _why_inconclusive(plan, judged),
     )

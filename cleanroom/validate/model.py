@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from cleanroom.errors import ExitCode
 from cleanroom.spec.source import NOWHERE, Position
 from cleanroom.trace.divergence import Divergence
+from cleanroom.validate.variation import Blame
 
 VerdictWord: TypeAlias = Literal["pass", "fail", "inconclusive", "error"]
 CheckWord: TypeAlias = Literal["pass", "fail", "known", "inconclusive"]
@@ -117,6 +118,8 @@ class SuiteVerdict:
     iterations: tuple[IterationVerdict, ...] = ()
     determinism: Check | None = None
     divergence: Divergence | None = None
+    blames: tuple[Blame, ...] = ()
+    """What differs from the control where something was varied, and whether that is why."""
     digest: str = ""
     """The one digest of all iterations when they are equal, else empty."""
     trouble: str = ""

@@ -13,7 +13,7 @@ from cleanroom.validate import wording
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.select import named
-from cleanroom.validate.timing import BACKWARDS, absent, broken, check, examples, lapse, ran_backwards
+from cleanroom.validate.timing import BACKWARDS, absent, broken, check, examples, lapse, ran_backwards, untimed
 
 Key: TypeAlias = tuple[str, str]
 """What spans of one group share: a trace id, and the id of a span in it where the group is smaller than a trace."""
@@ -79,7 +79,9 @@ def _judge_one(scene: Scene, wanted: OrderExpectation) -> Check:
     verb = "starts no later than" if wanted.by == "start" else "has ended before"
     starts = "" if wanted.by == "start" else " starts"
     expected = f'every "{wanted.first}" {verb} every "{wanted.then}" of {_GROUPS[wanted.within]}{starts}'
-    missing = absent(scene, wanted, "order", expected, (wanted.first, wanted.then))
+    missing = absent(scene, wanted, "order", expected, (wanted.first, wanted.then)) or untimed(
+        scene, wanted, "order", expected, (*named(scene, wanted.first), *named(scene, wanted.then))
+    )
     if missing:
         return check(wanted, "order", words, *missing)
     grouping = _grouped(scene, wanted)

@@ -14,7 +14,7 @@ from cleanroom.validate import wording
 from cleanroom.validate.model import Check
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.select import named
-from cleanroom.validate.timing import BACKWARDS, absent, broken, check, examples, lapse, ran_backwards
+from cleanroom.validate.timing import BACKWARDS, absent, broken, check, examples, lapse, ran_backwards, untimed
 
 
 def judge_overlap(scene: Scene, expectations: Iterable[OverlapExpectation]) -> tuple[Check, ...]:
@@ -25,7 +25,9 @@ def judge_overlap(scene: Scene, expectations: Iterable[OverlapExpectation]) -> t
 def _judge_one(scene: Scene, wanted: OverlapExpectation) -> Check:
     words = f'overlap "{wanted.first}" and "{wanted.second}"'
     expected = f'some "{wanted.first}" and some "{wanted.second}" run at the same time'
-    missing = absent(scene, wanted, "overlap", expected, (wanted.first, wanted.second))
+    missing = absent(scene, wanted, "overlap", expected, (wanted.first, wanted.second)) or untimed(
+        scene, wanted, "overlap", expected, (*named(scene, wanted.first), *named(scene, wanted.second))
+    )
     if missing:
         return check(wanted, "overlap", words, *missing)
     firsts, seconds = named(scene, wanted.first), named(scene, wanted.second)

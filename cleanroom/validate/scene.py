@@ -15,6 +15,7 @@ from cleanroom.spec.service import Service
 from cleanroom.telemetry.ports import Payload
 from cleanroom.trace.decode import TraceDecoder
 from cleanroom.trace.model import RESERVED_PREFIX, Origin, Span, SpanId, Trace, once
+from cleanroom.validate.clocks import clocks_of
 from cleanroom.validate.index import SpanIndex
 from cleanroom.validate.occurrence import FaultState, merged, occurrences, states
 from cleanroom.validate.sent import Period, Sent
@@ -118,17 +119,20 @@ def build_scenes(plan: Plan, iteration: IterationRecord) -> Scenes:
     """
     runner = _decode(iteration.runner_payloads)
     shared = plan.suite.environment == "suite"
+    service_names = {service.name: _declared(service) for service in plan.suite.services}
+    clocks = tuple(clocks_of(plan, record, service_names) for record in iteration.scenarios)
     if shared:
         pool = _decode(_distinct(p for record in iteration.scenarios for p in record.payloads))
+        pool = _Decoded(clocks[0].corrected(pool.spans) if clocks else pool.spans, pool.malformed)
         sent = tuple(_Decoded(part, pool.malformed) for part in _assign(pool.spans, runner.spans, iteration.scenarios))
         besides = [Sent(_distinct(p for record in iteration.scenarios for p in record.payloads))] * len(sent)
         periods = _periods(runner.spans, iteration.scenarios)
     else:
-        sent = tuple(_decode(record.payloads) for record in iteration.scenarios)
+        decoded = zip(map(_decode, (record.payloads for record in iteration.scenarios)), clocks, strict=True)
+        sent = tuple(_Decoded(clock.corrected(part.spans), part.malformed) for part, clock in decoded)
         besides = [Sent(record.payloads) for record in iteration.scenarios]
         periods = (Period(),) * len(sent)
     services = declared_services(plan)
-    service_names = {service.name: _declared(service) for service in plan.suite.services}
     roots = tuple(s for s in runner.spans if s.name == ITERATION_SPAN and not s.parent_id)
     scenes = tuple(
         Scene(

@@ -53,6 +53,8 @@ class Selection:
     of_runner: bool = False
     unusable: str = ""
     allowed: str = ""
+    untimed: tuple[Span, ...] = ()
+    """Spans that all else selects, and of which it cannot be said where they stand to a fault's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,13 @@ def select(scene: Scene, expectation: Selecting) -> Selection:
         if all(selector.keeps(shape) for selector in shaped)
     ]
     spans = index.of(shapes)
-    for selector in selectors(scene, expectation):
+    for selector in _by_attribute(expectation):
         spans = tuple(filter(selector.keeps, spans))
-    return Selection(spans=spans, population=index.spans, of_runner=of_runner)
+    in_time = _in_time(scene, expectation)
+    untimed = tuple(span for span in spans if span.untimed) if in_time else ()
+    for selector in in_time:
+        spans = tuple(filter(selector.keeps, spans))
+    return Selection(spans=spans, population=index.spans, of_runner=of_runner, untimed=untimed)
 
 
 def shape_selectors(expectation: Selecting) -> tuple[ShapeSelector, ...]:
@@ -131,10 +137,14 @@ def shape_selectors(expectation: Selecting) -> tuple[ShapeSelector, ...]:
 
 def selectors(scene: Scene, expectation: Selecting) -> tuple[Selector, ...]:
     """Return the selectors that tell spans of one shape apart, in the order of the spec language."""
-    found: list[Selector] = []
-    for key, comparator in sorted(expectation.where.items()):
-        found.append(Selector(f"where {key} {describe(comparator)}", _where(key, comparator)))
-    return (*found, *_in_time(scene, expectation))
+    return (*_by_attribute(expectation), *_in_time(scene, expectation))
+
+
+def _by_attribute(expectation: Selecting) -> tuple[Selector, ...]:
+    return tuple(
+        Selector(f"where {key} {describe(comparator)}", _where(key, comparator))
+        for key, comparator in sorted(expectation.where.items())
+    )
 
 
 def _index(scene: Scene, expectation: Selecting) -> SpanIndex:

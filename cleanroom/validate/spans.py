@@ -14,6 +14,7 @@ from cleanroom.validate.evidence import pins_zero, remedy
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.select import Selection, cause, missed, narrowing, near_misses, select
+from cleanroom.validate.timing import untimed
 
 
 def judge_spans(scene: Scene, expectations: Iterable[SpanExpectation]) -> tuple[Check, ...]:
@@ -34,6 +35,9 @@ def _judge_one(scene: Scene, expectation: SpanExpectation) -> tuple[Check, ...]:
                 allowed=selection.allowed,
             ),
         )
+    timeless = untimed(scene, expectation, "spans.count", _wanted_count(expectation), selection.untimed)
+    if timeless:
+        return (_check(expectation, "spans.count", timeless),)
     count = _count(scene, expectation, selection)
     stated = conditions(scene, expectation)
     if not stated or (count.findings and not selection.spans):
@@ -42,6 +46,10 @@ def _judge_one(scene: Scene, expectation: SpanExpectation) -> tuple[Check, ...]:
     if expectation.some:
         return (count, _some(scene, expectation, stated, selection.spans))
     return (count, *(_each(scene, expectation, condition, selection.spans) for condition in stated))
+
+
+def _wanted_count(expectation: SpanExpectation) -> str:
+    return wording.wanted("number of spans", expectation.count or at_least_one())
 
 
 def _count(scene: Scene, expectation: SpanExpectation, selection: Selection) -> Check:
@@ -57,7 +65,7 @@ def _count(scene: Scene, expectation: SpanExpectation, selection: Selection) -> 
         rule="spans.count",
         level=expectation.level,
         at=expectation.at,
-        expected=wording.wanted("number of spans", comparator),
+        expected=_wanted_count(expectation),
         found=f"{wording.plural(number, 'span')}: {narrowing(scene, expectation, selection)}",
         near_misses=near_misses(expectation, groups),
         span_ids=wording.ids(selection.spans),

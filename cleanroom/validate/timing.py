@@ -15,6 +15,7 @@ from cleanroom.spec.pattern import Pattern
 from cleanroom.spec.timing import SelectedExpectation, SpanSelector
 from cleanroom.trace.model import Span
 from cleanroom.validate import wording
+from cleanroom.validate.conditions import UNTIMED_REMEDY
 from cleanroom.validate.evidence import remedy
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
@@ -61,6 +62,26 @@ def broken(wanted: Expectation, rule: str, expected: str, found: str, spans: Ite
         found=found,
         span_ids=wording.ids(every),
         remedy=BACKWARDS_REMEDY if any(ran_backwards(span) for span in every) else "",
+    )
+
+
+def untimed(scene: Scene, wanted: Expectation, rule: str, expected: str, spans: Iterable[Span]) -> tuple[Finding, ...]:
+    """Return a finding when any of `spans` was timed by a clock that says nothing (spec.md section 6)."""
+    every = tuple(spans)
+    odd = tuple({id(span): span for span in every if span.untimed}.values())
+    if not odd:
+        return ()
+    told = examples(f"{wording.placed(scene, span)}: {span.untimed}" for span in odd)
+    return (
+        Finding(
+            rule=rule,
+            level=wanted.level,
+            at=wanted.at,
+            expected=expected,
+            found=f"{wording.plural(len(odd), 'span')} of which no time can be judged: {told}",
+            span_ids=wording.ids(odd),
+            remedy=UNTIMED_REMEDY,
+        ),
     )
 
 
@@ -123,6 +144,9 @@ def selected(
             inconclusive=selection.unusable,
             allowed=selection.allowed,
         )
+    timeless = untimed(scene, wanted, rule, expected, (*selection.untimed, *selection.spans))
+    if timeless:
+        return check(wanted, rule, words, *timeless)
     number = len(selection.spans)
     if number >= at_least:
         return selection

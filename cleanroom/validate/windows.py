@@ -13,7 +13,7 @@ from cleanroom.validate import wording
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.scene import Scene
 from cleanroom.validate.select import named
-from cleanroom.validate.timing import BACKWARDS, absent, broken, check, examples, lapse, ran_backwards
+from cleanroom.validate.timing import BACKWARDS, absent, broken, check, examples, lapse, ran_backwards, untimed
 
 
 @dataclass(slots=True)
@@ -67,9 +67,11 @@ def _contained(scene: Scene, wanted: WindowExpectation, covers: Mapping[str, _Co
     strictly = "strictly " if wanted.strict else ""
     expected = f'every span "{pattern}" {strictly}inside a span "{wanted.outer}" of its trace'
     words = f'windows "{pattern}" {strictly}in "{wanted.outer}"'
-    found = absent(scene, wanted, rule, expected, (wanted.outer, pattern))
+    inner = named(scene, pattern)
+    found = absent(scene, wanted, rule, expected, (wanted.outer, pattern)) or untimed(
+        scene, wanted, rule, expected, (*named(scene, wanted.outer), *inner)
+    )
     if not found:
-        inner = named(scene, pattern)
         nothing = _Cover()
         outside = tuple(
             span
@@ -116,8 +118,9 @@ def _longest(scene: Scene, wanted: WindowExpectation) -> tuple[Check, ...]:
     expected = f'no span "{wanted.outer}" lasts longer than {lapse(limit)}'
     found: tuple[Finding, ...] = absent(scene, wanted, rule, expected, (wanted.outer,))
     outers = named(scene, wanted.outer)
+    found = found or untimed(scene, wanted, rule, expected, outers)
     longer = tuple(span for span in outers if ran_backwards(span) or span.duration_ns > limit)
-    if longer:
+    if longer and not found:
         told = f"{len(longer)} of {wording.plural(len(outers), 'span')} break it: " + examples(
             wording.placed(scene, span)
             + (f": {BACKWARDS}" if ran_backwards(span) else f": it lasted {lapse(span.duration_ns)}")

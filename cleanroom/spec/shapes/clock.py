@@ -73,13 +73,12 @@ _SETTING = Record(
     place="services.<name>.clock",
     doc="A wall clock that does not say the machine's time. Monotonic time is never altered.",
     keys={
-        "at": Key(instant, "The clock begins at this instant when the service starts, and goes on.", later=True),
-        "offset": Key(offset, "The clock is ahead of the machine's by this much; behind when negative.", later=True),
+        "at": Key(instant, "The clock begins at this instant when the environment begins, and goes on."),
+        "offset": Key(offset, "The clock is ahead of the machine's by this much; behind when negative."),
         "rate": Key(
             number(0, FASTEST, above=True),
             "The clock runs this many times as fast as the machine's, from the start of the service.",
             example="1.5",
-            later=True,
         ),
     },
     exactly_one=("at", "offset", "rate"),
@@ -98,7 +97,7 @@ def _setting(fields: Fields) -> ClockSetting:
 
 clock = either(
     "real, frozen, {at: …}, {offset: …} or {rate: …}",
-    scalar=choice("real", later=("frozen",)).then(lambda word: RealClock() if word == "real" else FrozenClock()),
+    scalar=choice("real", "frozen").then(lambda word: RealClock() if word == "real" else FrozenClock()),
     mapping=_SETTING.into(_setting),
 )
 """The setting of a service's clock."""

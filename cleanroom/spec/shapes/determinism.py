@@ -97,7 +97,7 @@ _DETERMINISM = Record(
             boolean, "Whether the iterations must have one digest; a difference is a finding.", default="true"
         ),
         "freeze_clock": Key(
-            instant, "Sets the clock of every service without a `clock` of its own to this instant.", later=True
+            instant, "Sets the clock of every service without a `clock` of its own to this instant."
         ),
         "parallel": Key(
             integer(1, 100), "How many iterations run at once, at most; as many as the machine carries without it.",
@@ -111,7 +111,7 @@ _DETERMINISM = Record(
             distinct(items(choice(*NUISANCES), at_least=1), "nuisance"),
             "Nuisances that must not matter. The first iteration is the control, each later one varies one nuisance: "
             "there are more iterations than nuisances.",
-            example="[start_order, timezone]", later=True, errors=("contradiction",),
+            example="[start_order, timezone]", errors=("contradiction",),
         ),
         "compare": Key(
             distinct(items(choice("trace", "steps", "output"), at_least=1), "part"),

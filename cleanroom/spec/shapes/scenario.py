@@ -89,7 +89,7 @@ _SCENARIO = Record(
         "vary": Key(
             distinct(items(choice(*NUISANCES), at_least=1), "nuisance"),
             "Nuisances that vary between this scenario's iterations, besides those of `determinism.vary`: one in each "
-            "iteration, the first is the control.", example="[start_order, timezone]", later=True,
+            "iteration, the first is the control.", example="[start_order, timezone]",
         ),
     },
     required=("name", "steps"),

@@ -253,7 +253,7 @@ SERVICE = Record(
             " Without it the machine's time, or that of `determinism.freeze_clock`.",
             example='{at: "2025-01-01T00:00:00Z"}',
         ),
-        "timezone": Key(timezone, "Its time zone, as `TZ`.", default="UTC", later=True),
+        "timezone": Key(timezone, "Its time zone, as `TZ`.", default="UTC"),
     },
     exactly_one=("image", "build", "mock"),
     names_with=MappingProxyType({"replicas": frozenset({"replica", "peers"})}),

@@ -108,6 +108,8 @@ READERS = {
         "environment": f"{_SERVICE} service.environment",
         "user": f"{_SERVICE} service.user",
         "working_dir": f"{_SERVICE} service.working_dir",
+        "clock": "plan/surroundings:clock_of service.clock",
+        "timezone": "run/surroundings:Surroundings.placed service.timezone",
         "hostname": f"{_SERVICE} service.hostname",
         "stop_signal": f"{_SERVICE} service.stop_signal",
         "stop_grace": "engine/service:_stop service.stop_grace",
@@ -121,6 +123,11 @@ READERS = {
         "restart": f"{_SERVICE} service.restart",
         "labels": f"{_SERVICE} service.labels",
         "telemetry": "telemetry/variables:telemetry_variables service.telemetry",
+    },
+    "services.<name>.clock": {
+        "at": "engine/clock:offset_of at.ns",
+        "offset": "engine/clock:offset_of offset.ns",
+        "rate": "engine/clock:_words setting.rate",
     },
     "services.<name>.build": {
         "context": "engine/build:run_build spec.context",
@@ -167,6 +174,7 @@ READERS = {
         "chaos": "plan/timeline:_Drawing.plan self.scenario.chaos",
         "expect": "validate/scenario:judge_scenario scenario.expect",
         "allow_inconclusive": "validate/scenario:judge_scenario scenario.allow_inconclusive",
+        "vary": "plan/surroundings:nuisances s.vary",
         "expect_failure": "validate/failures:judge_expected_failure scenario.expect_failure",
         "known_failure": "validate/failures:accept scenario.known_failure",
         "steady_state": "validate/steady_state:judge_steady_state scenario.steady_state",
@@ -433,7 +441,7 @@ READERS = {
     },
     "expect.spans[]": {
         **{name: f"{_SELECTORS}.{name}" for name in ("name", "service", "kind", "scope")},
-        "where": "validate/select:selectors expectation.where",
+        "where": "validate/select:_by_attribute expectation.where",
         **{name: f"validate/select:select expectation.{name}" for name in ("during", "before", "after")},
         **{name: f"{_CARRIED}.{name}" for name in ("attributes", "schema", "resource", "events")},
         **{name: f"{_ENDED}.{name}" for name in ("links", "status", "duration")},
@@ -613,6 +621,8 @@ READERS = {
         "parallel": "run/session:_run_suite plan.suite.determinism.parallel",
         "normalize": "validate/fingerprint:normalise_options plan.suite.determinism.normalize",
         "compare": "validate/determinism:_first wanted.compare",
+        "freeze_clock": "plan/surroundings:clock_of suite.determinism.freeze_clock",
+        "vary": "plan/surroundings:nuisances suite.determinism.vary",
     },
     "determinism.normalize": {
         name: f"validate/fingerprint:normalise_options rules.{name}"
@@ -639,7 +649,6 @@ WITHOUT_READER = {
     ("compose", "profiles"): "consumed by the loader",
     ("compose", "ignore"): "consumed by the loader",
     ("network", "egress"): "`none` is what every run does and proves; anything else is refused",
-    ("services.<name>", "clock"): "`real` is what every run does; anything else is refused",
     ("expect.spans[]", "each"): "the contrary of `some`, and the shape refuses the two against each other",
 }
 """Keys that no part of the program reads after loading, each with the reason why that is not nothing."""

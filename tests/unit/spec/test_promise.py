@@ -144,7 +144,6 @@ def record_at(place):
 @pytest.mark.parametrize(
     ("place", "name", "value", "what"),
     [
-        ("services.<name>", "clock", "frozen", '"frozen"'),
         ("expect.hermeticity", "egress", "declared", '"declared"'),
     ],
 )

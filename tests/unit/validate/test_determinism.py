@@ -6,7 +6,7 @@ from cleanroom.spec.determinism import Determinism, Normalize
 from cleanroom.trace.digest import trace_digest
 from cleanroom.trace.model import Trace
 from cleanroom.trace.normalise import NormaliseOptions, normalise
-from cleanroom.validate.determinism import Run, judge_determinism
+from cleanroom.validate.determinism import Run, Varied, blames, judge_determinism
 from cleanroom.validate.model import IterationDigests
 from tests.unit.trace.spans import span
 
@@ -63,3 +63,42 @@ def test_a_rule_that_leaves_no_span_of_a_service_leaves_nothing_to_compare():
     assert divergence is None
     assert check.inconclusive == "drop_spans: [*] leaves no span of a service in iteration 1: nothing was compared"
     assert judge_determinism(wanted, [run(0), run(1)], 2)[0].inconclusive == ""
+
+
+ZONE, HOST = ("timezone", "timezone Asia/Kathmandu"), ("hostname", "hostname a=h1")
+
+
+def test_the_nuisance_whose_iteration_alone_differs_is_blamed():
+    runs = [run(0, zone=0), run(1, zone=1), run(2, zone=0)]
+    varied = {1: ZONE, 2: HOST}
+    (blame,) = blames(Determinism(), runs, varied)
+    assert (blame.nuisance, blame.iteration, blame.attribute, blame.sure) == ("timezone", 1, "attributes.zone", True)
+    check, _ = judge_determinism(Determinism(), runs, 3, None, Varied(iterations=varied))
+    assert "timezone broke equality: iteration 2 (timezone Asia/Kathmandu) differs at" in check.findings[0].found
+
+
+def test_each_of_several_nuisances_is_blamed_for_its_own_place():
+    runs = [run(0, a=0, b=0), run(1, a=1, b=0), run(2, a=0, b=1)]
+    found = blames(Determinism(), runs, {1: ZONE, 2: HOST})
+    assert [(b.nuisance, b.attribute, b.sure) for b in found] == [
+        ("timezone", "attributes.a", True), ("hostname", "attributes.b", True),
+    ]  # fmt: skip
+
+
+def test_what_differs_without_the_nuisance_as_well_is_not_laid_at_its_door():
+    runs = [run(n, n=n) for n in range(4)]
+    found = blames(Determinism(), runs, {1: ZONE, 2: HOST})
+    assert [b.sure for b in found] == [False, False]
+    assert found[0].doubt == "iteration 3, 4 differs there as well, without it"
+
+
+def test_one_nuisance_and_nothing_beside_it_is_no_proof():
+    (blame,) = blames(Determinism(), [run(0, n=0), run(1, n=1)], {1: ZONE})
+    assert (blame.sure, blame.doubt) == (False, "no iteration without it shows whether it would be the same")
+
+
+def test_equal_iterations_whose_nuisance_was_not_there_prove_nothing():
+    runs = [run(n) for n in range(3)]
+    check, _ = judge_determinism(Determinism(), runs, 3, None, Varied(iterations={1: ZONE}, unshown="it was not there"))
+    assert (check.inconclusive, check.findings) == ("it was not there", ())
+    assert not judge_determinism(Determinism(), runs, 3, None, Varied(iterations={1: ZONE}))[0].inconclusive

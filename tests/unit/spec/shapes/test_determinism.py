@@ -43,16 +43,16 @@ def test_each_key_has_its_place_in_the_model(source, expected):
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    "source",
     [
-        ("{iterations: 2, seed: 1, identical: true, parallel: 1, normalize: {drop: [a], durations: drop}}", []),
-        ("{freeze_clock: 2025-01-01T00:00:00Z}", [(3, '"freeze_clock" in it')]),
-        ("{vary: [locale]}", [(3, '"vary" in it')]),
-        ("{compare: [trace], normalize: {durations: {bucket: 1s}}}", []),
+        "{iterations: 2, seed: 1, identical: true, parallel: 1, normalize: {drop: [a], durations: drop}}",
+        "{freeze_clock: 2025-01-01T00:00:00Z}",
+        "{vary: [locale]}",
+        "{compare: [trace], normalize: {durations: {bucket: 1s}}}",
     ],
 )
-def test_run_refuses_what_it_cannot_carry_out(source, found):
-    assert deferred(determinism, source) == found
+def test_run_carries_all_of_it_out(source):
+    assert deferred(determinism, source) == []
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_a_scenario_that_does_not_fit_is_refused_where_it_stands(source, found):
         ("expect_failure: {reason: r}", []),
         ("known_failure: {reason: r}", []),
         ("property: {given: {a: uuid}}", ['"property" in it']),
-        ("vary: [cpus]", ['"vary" in it']),
+        ("vary: [cpus]", []),
     ],
 )
 def test_run_refuses_what_it_cannot_carry_out(source, found):
