@@ -27,6 +27,7 @@ def wait_until(reach: Reach, probe: Probe, context: str, timeout: Duration, serv
     """
     deadline = Deadline.after(reach.clock, timeout.seconds)
     attempts, pause = 0, FIRST_S
+    last: Answer | None = None
     with _news(reach, probe, service) as news:
         while True:
             news.clear()
@@ -34,8 +35,11 @@ def wait_until(reach: Reach, probe: Probe, context: str, timeout: Duration, serv
             attempts += 1
             if answer.ok or reach.stop.requested:
                 return answer
+            # An attempt that the end itself cut short tells less than the one before it.
+            telling = last if last is not None and answer.error_type == "timeout" else answer
             if deadline.expired():
-                return _late(answer, timeout, attempts)
+                return _late(telling, timeout, attempts)
+            last = answer
             _pause(reach, news, min(pause, probe.interval.seconds, deadline.remaining()))
             pause *= FACTOR
 
