@@ -16,7 +16,7 @@ from cleanroom.spec.service import Service
 from cleanroom.spec.suite import Suite
 
 SCHEDULE_SCHEMA = 1
-PLAN_SCHEMA = 2
+PLAN_SCHEMA = 3
 DEFAULT_SEED = 42
 MAX_ITERATIONS = 100
 _FIRST_HOST = 10
