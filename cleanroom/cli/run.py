@@ -44,6 +44,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--update", action="store_true",
         help="write the rules that would make the iterations equal into the specs; the verdict stays as it is",
     )  # fmt: skip
+    parser.add_argument(
+        "--example", default="", metavar="JSON", help="run a property for this one example, as a finding names it"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the first environment up, and say how to get in")
     parser.add_argument(
         "--progress", default="auto", choices=["auto", "live", "plain", "quiet"], help="how to tell what is going on"
@@ -64,7 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments, out=str(Path(arguments.out).resolve()), engine=arguments.engine, image=arguments.image,
         image_cache=arguments.image_cache, state_dir=arguments.state_dir, jobs=arguments.jobs, keep=arguments.keep,
         progress=progress, columns=shutil.get_terminal_size().columns,
-        **gates_of(arguments),
+        **gates_of(arguments), example=arguments.example,
     )  # fmt: skip
     interrupt = Interrupt()
     _obey_signals(interrupt)

@@ -31,6 +31,8 @@ class RunOptions:
     pass_rates: tuple[PassRate, ...] = ()
     max_failures: int | None = None
     """No suite starts after so many failed scenarios."""
+    example: str = ""
+    """A JSON object: the one example that properties of these names are run for; empty: they search."""
     budget: Duration | None = None
     """No suite starts later than this after the begin of the work."""
     iterations: int | None = None

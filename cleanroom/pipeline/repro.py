@@ -36,5 +36,6 @@ def _limits(options: RunOptions) -> list[str]:
     for rate in options.pass_rates:
         least = f"{rate.least / 100:g}"
         words += ["--min-pass-rate", shlex.quote(f"{rate.tag}={least}") if rate.tag else least]
+    words += ["--example", shlex.quote(options.example)] if options.example else []
     words += ["--max-failures", str(options.max_failures)] if options.max_failures is not None else []
     return words + (["--budget", str(options.budget)] if options.budget is not None else [])

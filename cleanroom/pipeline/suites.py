@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Sequence
@@ -33,7 +34,28 @@ def load_runnable(options: RunOptions) -> Loaded:
     missing = dict.fromkeys(problem for suite in loaded.suites for problem in suite.unavailable)
     if missing:
         raise InvalidSpecsError(tuple(sorted(missing, key=lambda problem: (problem.at, problem.message))))
+    _check_example(options.example, loaded)
     return loaded
+
+
+def _check_example(text: str, loaded: Loaded) -> None:
+    """Refuse an example that no property takes: what was asked for would not be run. Raises `UsageError`."""
+    if not text:
+        return
+    try:
+        example = json.loads(text)
+    except (ValueError, RecursionError):
+        example = None
+    if not isinstance(example, dict):
+        raise UsageError(
+            f"--example {one_line(text, 80)}: expected a JSON object", remedy='write it as {"name": value}'
+        )
+    given = [s.property.given.keys() for suite in loaded.suites for s in suite.scenarios if s.property is not None]
+    if example.keys() not in given:
+        known = "; ".join(", ".join(names) for names in given) or "none has a property"
+        raise UsageError(
+            f"--example: no scenario generates {', '.join(example) or 'nothing'}", remedy=f"known: {known}"
+        )
 
 
 def load_some(options: RunOptions) -> Loaded:

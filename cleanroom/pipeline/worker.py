@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -232,6 +233,7 @@ class Worker:
             entrance=_ENTRANCES[self._in.facts.kind].format(host=socket.gethostname()),
             keep=self._options.keep,
             controls=self._directory("clocks"),
+            example=json.loads(self._options.example) if self._options.example else None,
         )
 
     def _directory(self, name: str) -> Path:

@@ -200,6 +200,7 @@ def _ending(report: RunReport, directory: str) -> list[str]:
     return [
         "",
         *(f"{name:<9} {value}" for name, value in rows if value),
+        *(f"{'example':<9} {one_line(line, 4000)}" for line in report.counterexamples),
         *(f"{'gate':<9} {one_line(gate_line(gate), 500)}" for gate in verdict.gates),
         f"{'verdict':<9} {verdict.verdict} (exit code {int(verdict.exit_code)}): {counts}, {seconds:.1f} s",
     ]

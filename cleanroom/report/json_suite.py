@@ -14,6 +14,7 @@ from cleanroom.report.surroundings import clock_json, varied_json
 from cleanroom.run.record import (
     CleanupRecord,
     FaultRecord,
+    PropertyRecord,
     ScenarioRecord,
     ServiceRecord,
     SteadyRecord,
@@ -193,6 +194,17 @@ def _scenario(pair: Pair, name: str) -> dict[str, Json]:
     }
 
 
+def _property(found: PropertyRecord | None) -> Json:
+    if found is None:
+        return None
+    return {
+        "example": found.example,
+        "broken": found.broken,
+        "tried": found.tried,
+        "shrunk_out": found.shrunk_out,
+    }
+
+
 def _turn(index: int, verdict: ScenarioVerdict | None, record: ScenarioRecord | None) -> dict[str, Json]:
     """One scenario in one iteration."""
     checks = verdict.checks if verdict is not None else ()
@@ -209,6 +221,7 @@ def _turn(index: int, verdict: ScenarioVerdict | None, record: ScenarioRecord | 
         "snapshots": [{"id": s.id, **_answer(s.answer)} for s in record.snapshots] if record is not None else [],
         "services": [_service(service) for service in record.services] if record is not None else [],
         **(figures_json(record) if record is not None else {"figures": [], "unavailability": []}),
+        "property": _property(record.property if record is not None else None),
         "egress": [drop_json(drop) for drop in record.egress] if record is not None else [],
         "cleanup": cleanup_json(record.cleanup) if record is not None else None,
         "late": record.late if record is not None else 0,

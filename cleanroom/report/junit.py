@@ -276,6 +276,8 @@ def _properties(report: RunReport, pair: Pair) -> dict[str, str]:
         "cleanroom.repro": report.repro,
         "cleanroom.engine": " ".join(filter(None, (report.session.engine_mode, report.session.engine_version))),
     }
+    for number, line in enumerate(report.counterexamples, start=1):
+        found[f"cleanroom.counterexample.{number}"] = line
     for struck in pair.faults:
         fault = struck.fault
         key = f"cleanroom.fault.{struck.scenario}.{fault.id}#{fault.occurrence}.iteration-{struck.iteration + 1}"

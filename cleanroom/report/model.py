@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -50,6 +51,13 @@ class RunReport:
             return plans[0].schedule_digest
         parts = [{"file": p.suite.file, "name": p.suite.name, "schedule": p.schedule_digest} for p in plans]
         return digest([dict(part) for part in parts]) if parts else ""
+
+    @property
+    def counterexamples(self) -> tuple[str, ...]:
+        """The lines that run each smallest failing example again, each once."""
+        found = [s.property.example for p in self.pairs for _, s in p.scenarios() if s.property and s.property.broken]
+        base = self.repro.partition(" --example ")[0]
+        return tuple(dict.fromkeys(f"{base} --example {shlex.quote(example)}" for example in found))
 
     @property
     def empty(self) -> bool:

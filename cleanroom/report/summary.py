@@ -67,6 +67,8 @@ def _head(page: Page, report: RunReport) -> None:
     page.table(("what", "value"), [(name, code_span(one_line(value, _CELL))) for name, value in rows if value])
     if report.repro:
         page.add(f"\nTo run it again:\n\n{code_block(one_line(report.repro, 2000), 'sh')}")
+    for line in report.counterexamples:
+        page.add(f"\nTo run a counterexample again:\n\n{code_block(one_line(line, 4000), 'sh')}")
 
 
 def _troubles(page: Page, report: RunReport) -> None:

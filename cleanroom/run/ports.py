@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from cleanroom.canonical import Json
 from cleanroom.clock import Clock
 from cleanroom.engine.cgroup import Gauge
 from cleanroom.engine.ports import ContainerState, Engine
@@ -77,6 +78,8 @@ class Ports:
     cgroup_parent: str = ""
     entrance: str = ""
     """What leads from the caller's shell to where containers have the pids that the engine says."""
+    example: Mapping[str, Json] | None = None
+    """The one example that properties with these names are run for; None: they search."""
     keep: bool = False
     """Leave the environment of the first iteration up and say how to get in."""
     controls: Path = Path("/run/cleanroom/clocks")

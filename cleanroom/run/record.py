@@ -261,6 +261,19 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyRecord:
+    """What a property's examples came to; the scenario's steps are those of `example`, an object as JSON text."""
+
+    example: str
+    """The smallest example that fails, else the first that was tried."""
+    broken: str
+    """How it failed in the search; empty: every example held."""
+    tried: int
+    shrunk_out: bool = False
+    """The time for shrinking was over before nothing smaller was left to try."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioRecord:
     """One scenario of one iteration with its environment and all that arrived from it."""
 
@@ -268,6 +281,8 @@ class ScenarioRecord:
     outcome: Outcome
     steps: tuple[StepRecord, ...] = ()
     faults: tuple[FaultRecord, ...] = ()
+    property: PropertyRecord | None = None
+    """Of a scenario with a property: what its examples came to."""
     workloads: tuple[WorkloadRecord, ...] = ()
     """The journals of its workloads, in the order in which they ended; no two of one name."""
     steady: tuple[SteadyRecord, ...] = ()

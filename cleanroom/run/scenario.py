@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 from cleanroom.clock import Deadline
@@ -12,10 +14,13 @@ from cleanroom.run.chaos import Chaos, ChaosPorts
 from cleanroom.run.events import Event
 from cleanroom.run.figures import tell_figures
 from cleanroom.run.invariants import InvariantWatch
+from cleanroom.run.property import Examples
 from cleanroom.run.record import (
+    NO_FACTS,
     FaultRecord,
     InvariantRecord,
     Outcome,
+    PropertyRecord,
     ScenarioRecord,
     SnapshotRecord,
     SteadyRecord,
@@ -35,7 +40,9 @@ SETTLE_MOST = 0.05
 class Play:
     """The steps and faults of one scenario of one iteration."""
 
-    def __init__(self, stage: Stage, scenario: Scenario, parent: OpenSpan) -> None:
+    def __init__(
+        self, stage: Stage, scenario: Scenario, parent: OpenSpan, given: Mapping[str, object] = NO_FACTS
+    ) -> None:
         self._stage = stage
         self._ports = stage.ports
         self._scenario = scenario
@@ -44,7 +51,11 @@ class Play:
         self.steady = SteadyWatch(scenario.steady_state, stage.reach, issue, (stage.tracer, parent))
         self._invariants = InvariantWatch(stage.plan.suite, scenario, stage.reach, issue)
         self._chaos = Chaos(stage.plan.timeline(scenario.name), self._chaos_ports())
-        self._stepper = Stepper(stage, scenario, self._chaos, Bounds.of(scenario, stage.ports.clock))
+        self._stepper = Stepper(stage, scenario, self._chaos, Bounds.of(scenario, stage.ports.clock), given)
+
+    def calm(self) -> Chaos:
+        """Return chaos without any fault in it."""
+        return Chaos((), self._chaos_ports())
 
     def _chaos_ports(self) -> ChaosPorts:
         environment = self._stage.environment
@@ -167,7 +178,12 @@ def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRec
     """Run steps and settle under an open scenario span; the outcome goes onto the span."""
     clock = stage.ports.clock
     began = clock.monotonic()
-    performance = Play(stage, scenario, opened)
+    found: PropertyRecord | None = None
+    given: Mapping[str, object] = NO_FACTS
+    if scenario.property is not None:
+        found = Examples(stage, scenario, scenario.property, Play(stage, scenario, opened).calm()).find()
+        given = {"example": json.loads(found.example)}
+    performance = Play(stage, scenario, opened, given)
     steps, faults = performance.run()
     invariants = performance.ask()
     ran = clock.monotonic()
@@ -181,8 +197,10 @@ def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRec
         )
     steady = performance.steady.records
     outcome = "error" if trouble is not None else with_steady(outcome_of(steps, faults, scenario), steady)
+    outcome = "failed" if found is not None and found.broken and outcome == "passed" else outcome
     mark(opened, outcome, trouble.message if trouble is not None else "")
     timings = {**record.timings, "steps": ran - began, "settle": clock.monotonic() - ran}
+    record = replace(record, property=found)
     done = replace(
         record, outcome=outcome, steps=steps, faults=faults, steady=steady, snapshots=performance.snapshots,
         invariants=invariants, timings=timings, trouble=trouble,

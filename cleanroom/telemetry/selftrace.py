@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
@@ -30,6 +31,16 @@ EXPORT_SECONDS: Final = 5.0
 SCENARIO: Final = "cleanroom.scenario"
 NO_ATTRIBUTES: Mapping[str, SpanValue] = MappingProxyType({})
 _BATCH: Final = 512
+
+
+class _SystemIds(IdGenerator):
+    """Ids from the system's randomness: the SDK's own come from `random`, which hypothesis seeds while it searches."""
+
+    def generate_span_id(self) -> int:
+        return secrets.randbelow((1 << 64) - 1) + 1
+
+    def generate_trace_id(self) -> int:
+        return secrets.randbelow((1 << 128) - 1) + 1
 
 
 class ParentSpan(Protocol):
@@ -146,7 +157,7 @@ class SelfTrace:
         self._outbox = _Outbox()
         self._started: dict[str, RunnerSpan] = {}
         self._flushing = threading.Lock()
-        self._ids = RandomIdGenerator()
+        self._ids = _SystemIds()
         session = requests.Session()
         session.trust_env = False
         self._exporter = OTLPSpanExporter(

@@ -91,6 +91,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "logs.count": "the number of log records and lines of output of a service that match",
         "outcome": "the scenario's own outcome is the wanted one",
         "scenario.outcome": "the scenario ended as passed or degraded",
+        "property.counterexample": "the steps of a scenario with a property hold for every generated example",
         "scenario.expect_failure": "a step failed, as the scenario's expect_failure wants",
         "scenario.known_failure": "the defect that the scenario's known_failure accepts is still there",
         "steady_state.before": "every probe of the steady state holds before the steps; else they are not run",

@@ -25,6 +25,7 @@ from cleanroom.validate.model import Check, ScenarioVerdict
 from cleanroom.validate.order import judge_order
 from cleanroom.validate.outcome import GOOD, judge_ending, judge_outcome
 from cleanroom.validate.overlap import judge_overlap
+from cleanroom.validate.property import judge_property
 from cleanroom.validate.rate import judge_rate
 from cleanroom.validate.resilience.judge import judge_resilience
 from cleanroom.validate.resources import judge_resources
@@ -73,7 +74,7 @@ def judge_scenario(plan: Plan, scenario: Scenario, scene: Scene) -> ScenarioVerd
     steady = judge_steady_state(scenario, record)
     stated = judge_expect(scene, scenario.expect)
     wanted = scenario.expect.outcome.outcome if scenario.expect and scenario.expect.outcome else ""
-    failure = judge_expected_failure(scenario, record)
+    failure = (*judge_property(scenario, record), *judge_expected_failure(scenario, record))
     ending = judge_ending(record, (*steady, *steps, *faults, *stated, *failure), wanted)
     found = (*steady, *steps, *faults, *stated, *failure, *ending, *judge_arrival(scene, scenario, record))
     found = accept(scenario, record, (*found, judge_survival(plan, scenario, record)))

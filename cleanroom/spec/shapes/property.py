@@ -32,15 +32,16 @@ _PROPERTY = Record(
         ),
         "examples": Key(integer(1, MOST_EXAMPLES), "How many examples are tried.", default="50", example="200"),
         "isolation": Key(
-            choice("scenario", "example"), "Whether all examples share one environment, or each has its own.",
-            default="scenario", example="example",
+            choice("scenario", later=("example",)), "Whether all examples share one environment, or each has its own.",
+            default="scenario", example="scenario",
         ),
         "shrink": Key(
             _SHRINK.into(lambda fields: fields.values.get("budget", SHRINK_BUDGET)),
             "How a smaller failing example is looked for.", default="{budget: 60s}", example="{budget: 10s}",
         ),
         "oracle": Key(
-            _ORACLE, "A reference whose result the result of the scenario's last step must equal.",
+            _ORACLE,
+            "A reference: the output of the scenario's last step must equal its output, newlines at the end apart.",
             example="{name: reference, exec: {service: db, command: [total]}}", errors=("impossible",),
         ),
     },

@@ -83,8 +83,10 @@ _SCENARIO = Record(
             example="{reason: the runner may lack netem}",
         ),
         "property": Key(
-            generated, "Runs the scenario for many generated examples.",
-            example="{given: {amount: integer}}", later=True,
+            generated,
+            "Runs the steps for many generated examples, each within `timeout`, and must hold for all of them. The "
+            "steps that are reported are those of the smallest example that fails, else of the first.",
+            example="{given: {amount: integer}}", errors=("contradiction",),
         ),
         "vary": Key(
             distinct(items(choice(*NUISANCES), at_least=1), "nuisance"),
@@ -112,6 +114,9 @@ def _check_together(fields: Fields, place: Place) -> None:
         message = f"{place.path}.deadline is never reached: the scenario's timeout of {timeout} comes first"
         log.report("contradiction", node.key_at("deadline"), message, expected="a deadline at most as long as timeout")
     _check_first(values, fields, place)
+    if values.get("property") is not None and values.get("chaos"):
+        message = f"{place.path} has a property, whose examples are many, and faults, which strike once"
+        log.report("contradiction", node.key_at("chaos"), message, suggestion="make them two scenarios")
     if values.get("expect_failure") is not None and "known_failure" in fields.written:
         message = f"{place.path} says that failing is right (expect_failure) and that it is a defect (known_failure)"
         log.report("contradiction", node.key_at("known_failure"), message, suggestion="keep one of them")

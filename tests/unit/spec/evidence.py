@@ -175,6 +175,7 @@ READERS = {
         "expect": "validate/scenario:judge_scenario scenario.expect",
         "allow_inconclusive": "validate/scenario:judge_scenario scenario.allow_inconclusive",
         "vary": "plan/surroundings:nuisances s.vary",
+        "property": "run/scenario:play scenario.property",
         "expect_failure": "validate/failures:judge_expected_failure scenario.expect_failure",
         "known_failure": "validate/failures:accept scenario.known_failure",
         "steady_state": "validate/steady_state:judge_steady_state scenario.steady_state",
@@ -307,6 +308,48 @@ READERS = {
         "probe": "run/invariants:_Leaders._leads self._check.probe",
         "at_most": "validate/invariants/answers:judge_leaders check.at_most",
         "interval": "run/invariants:InvariantWatch.during check.interval",
+    },
+    "scenarios[].property": {
+        "given": "run/search:_trial wanted.given",
+        "examples": "run/search:_trial wanted.examples",
+        "shrink": "run/search:search wanted.shrink",
+        "oracle": "run/property:Examples._check self._wanted.oracle",
+    },
+    "scenarios[].property.shrink": {"budget": "run/search:search wanted.shrink"},
+    "scenarios[].property.oracle": {
+        name: row
+        for name, row in _STEP.items()
+        if name not in ("sleep", "inject", "heal", "parallel", "wait_for", "snapshot")
+    },
+    "a generator": dict.fromkeys(
+        (
+            "integer",
+            "float",
+            "text",
+            "identifier",
+            "one_of",
+            "list",
+            "table_definition",
+            "sequence",
+            "choice_weighted",
+        ),
+        "run/strategy:examples_of given.items",
+    ),
+    **{
+        f"a generator.{kind}": dict.fromkeys(names, f"run/strategy:strategy_of {place}")
+        for kind, names, place in (
+            ("integer", ("min", "max"), "st.integers"),
+            ("float", ("min", "max"), "st.floats"),
+            ("text", ("min", "max", "alphabet"), "st.text"),
+            ("list", ("of", "min", "max"), "st.lists"),
+        )
+    },
+    "a generator.identifier": {"max": "run/strategy:_identifiers st.text"},
+    "a generator.table_definition": {"columns": "run/strategy:_tables st.lists"},
+    "a generator.sequence": dict.fromkeys(("start", "step"), "run/strategy:strategy_of st.integers"),
+    "a generator.choice_weighted[]": {
+        "value": "run/strategy:_weighted.value_at choice.value",
+        "weight": "run/strategy:_weighted choice.weight",
     },
     "scenarios[].known_failure": {
         "reason": "validate/failures:accept known.reason",
@@ -649,6 +692,7 @@ WITHOUT_READER = {
     ("compose", "profiles"): "consumed by the loader",
     ("compose", "ignore"): "consumed by the loader",
     ("network", "egress"): "`none` is what every run does and proves; anything else is refused",
+    ("scenarios[].property", "isolation"): "`scenario` is what every run does; `example` is refused",
     ("expect.spans[]", "each"): "the contrary of `some`, and the shape refuses the two against each other",
 }
 """Keys that no part of the program reads after loading, each with the reason why that is not nothing."""
