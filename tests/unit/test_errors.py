@@ -7,7 +7,7 @@ from cleanroom.errors import CleanroomError, ExitCode
 
 CODES = {
     "UsageError": 2, "SpecError": 3, "EngineError": 4, "NetworkError": 4, "CapabilityError": 4, "TelemetryError": 5,
-    "InterruptedRunError": 130,
+    "InconclusiveError": 6, "InterruptedRunError": 130,
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ or longer: a system that hangs is as little available as one that fails.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -45,14 +45,15 @@ def dry_stretches(found: Measured) -> Iterator[Dry]:
     successes = sorted({s.end for s in samples if s.ok})
     moments = successes if successes and successes[-1] >= latest[-1] else [*successes, latest[-1]]
     since = dues[0]
-    for moment in moments:
+    earlier = bisect_left(failures, since)  # the first operation may fail in no time at all
+    for number, moment in enumerate(moments):
         begun = bisect_right(dues, since)
-        idle = begun == 0 or latest[begun - 1] <= since
+        idle = number > 0 and latest[begun - 1] <= since
         begin = max(since, dues[begun]) if idle and begun < len(dues) else since
-        failed = bisect_right(failures, moment) - bisect_right(failures, since)
+        until = bisect_right(failures, moment)
         if begin < moment:
-            yield Dry(begin, moment, failed)
-        since = moment
+            yield Dry(begin, moment, until - earlier)
+        since, earlier = moment, until
 
 
 def windows(found: Measured) -> tuple[Window, ...]:

@@ -97,3 +97,8 @@ def test_the_variance_of_single_operations_is_the_variance_of_their_rates(outcom
     some = tuple(Sample(10 * place, 10 * place + 1, ok) for place, ok in enumerate(outcomes))
     found = variance(Measured(samples=some, stretches=((0, 10),)), 10)
     assert found == pytest.approx(statistics.pvariance([100.0 * ok for ok in outcomes]))
+
+
+def test_operations_that_fail_in_no_time_are_no_availability():
+    found = measured(in_order([Sample(0, 0, ok=False), Sample(10, 10, ok=False)]))
+    assert (availability(found), unavailability(found)) == (0, 10)
