@@ -58,12 +58,12 @@ class Reach:
     """Every service of the environment by name."""
     clock: Clock
     stop: Stopping
+    folder: str = "."
+    """Where the spec lies: files that an action names are relative to it."""
     spans: Callable[[Selector], int] = lambda _selector: 0
     """How many spans of services have arrived so far that the selectors select."""
     wait: Callable[[threading.Event, float], bool] = threading.Event.wait
     """Wait for an event, at most so many seconds."""
-    folder: str = "."
-    """Where the spec lies: files that an action names are relative to it."""
 
     place: Callable[[RunAction, str], ContainerSpec] = _nowhere
     """How a one-shot container is to be made, given the trace context of its step."""

@@ -149,9 +149,20 @@ def encode(command: Sequence[str]) -> bytes:
 def run_redis(reach: Reach, action: RedisAction, limits: Limits) -> ActionResult:
     """Send the commands in order until one fails; the result is the last reply. Never raises."""
     began = time.monotonic()
+    address, port = reach.containers[action.service].address, action.port
+    replies: list[Json] = []
     with Wire(began + limits.timeout.seconds) as wire:
-        replies: list[Json] = []
-        failed = _converse(wire, reach, action, replies)
+
+        def connect() -> tuple[Wire, Replies]:
+            wire.reach(address, port)
+            return wire, Replies(wire.recv)
+
+        failed = converse(connect, action.commands, replies)
+    return result_of(replies, failed, began)
+
+
+def result_of(replies: list[Json], failed: tuple[str, str] | None, began: float) -> ActionResult:
+    """Return what `converse` came to, begun at `began` on `time.monotonic()`; the value is the last reply."""
     took = int((time.monotonic() - began) * 10**9)
     if failed:
         kind, message = failed
@@ -163,23 +174,28 @@ def run_redis(reach: Reach, action: RedisAction, limits: Limits) -> ActionResult
     )
 
 
-def _converse(wire: Wire, reach: Reach, action: RedisAction, replies: list[Json]) -> tuple[str, str] | None:
-    """Fill `replies`; return (error type, one line) of what went wrong."""
+def converse(
+    connect: Callable[[], tuple[Wire, Replies]], commands: Sequence[Sequence[str]], replies: list[Json]
+) -> tuple[str, str] | None:
+    """Send the commands on the connection and fill `replies`; return (error type, one line) of what went wrong.
+
+    After any type but `redis` the connection cannot be used any more.
+    """
+    wire: Wire | None = None
     try:
-        wire.reach(reach.containers[action.service].address, action.port)
-        reader = Replies(wire.recv)
-        for number, command in enumerate(action.commands, 1):
+        wire, reader = connect()
+        for number, command in enumerate(commands, 1):
             wire.sendall(encode(command))
             value, error = _value(reader.next())
             if error:
                 # Without the arguments: a password may be among them.
-                where = f"command {number} ({one_line(command[0], 40)}): " if len(action.commands) > 1 else ""
+                where = f"command {number} ({one_line(command[0], 40)}): " if len(commands) > 1 else ""
                 return "redis", one_line(where + error, 500)
             replies.append(value)
     except (GarbageError, OversizeError) as err:
         return "network_failure", f"the server does not speak Redis' protocol, or too much: {one_line(str(err), 300)}"
     except EndError:
-        return failure_of_loss(wire.lost or "closed")
+        return failure_of_loss((wire.lost if wire is not None else "") or "closed")
     except OSError as err:
         return failure_of(err)
     return None

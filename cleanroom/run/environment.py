@@ -84,7 +84,7 @@ class Environment:
         self.slot: Slot = ports.network.slots()[slot]
         self._network = f"clr-{ports.run_id}-{slot}-{ports.token()}"
         self._shots = Shots(ports, plan, self.slot, self._network)
-        self._noise: list[str] = []
+        self.noise: list[str] = []
         self._placed: dict[str, Placed] = {}
         self._started: dict[str, Started] = {}
         self._opened = False
@@ -130,7 +130,7 @@ class Environment:
     def issue(self) -> str:
         """Return a `traceparent` for traffic whose amount depends on timing: in judging, out of the digest."""
         trace_id, traceparent = self._tracer.issue_trace()
-        self._noise.append(trace_id)
+        self.noise.append(trace_id)
         return traceparent
 
     def open(self, parent: OpenSpan) -> None:
@@ -228,7 +228,7 @@ class Environment:
         self._surroundings.end()
         return Closed(
             services=services, egress=egress, cleanup=cleanup, payloads=payloads, late=late,
-            noise_traces=tuple(self._noise), trouble=troubles[0] if troubles else None, timings=dict(self._timings),
+            noise_traces=tuple(self.noise), trouble=troubles[0] if troubles else None, timings=dict(self._timings),
         )  # fmt: skip
 
     def _stop(self, parent: OpenSpan, troubles: list[Trouble]) -> tuple[ServiceRecord, ...]:

@@ -96,7 +96,7 @@ class Journal:
             if shared is None:
                 _write_payloads(folder, f"scenario-{file_name(scenario.name)}", scenario.payloads)
             for workload in scenario.workloads:
-                write_operations(_operations_file(folder, scenario.name, workload.name), workload.operations)
+                write_operations(_operations_file(folder, scenario.name, workload.step), workload.operations)
         _write_payloads(folder, "runner", record.runner_payloads)
         bare = replace(record, runner_payloads=(), scenarios=tuple(replace(s, payloads=()) for s in record.scenarios))
         self._write(folder / "record.json", {"schema": SCHEMA, "iteration": encode(bare)})
@@ -128,14 +128,14 @@ def _suite_folder(directory: Path, name: str) -> Path:
     return directory / f"suite-{file_name(name)}"
 
 
-def _operations_file(folder: Path, scenario: str, workload: str) -> Path:
-    return folder / f"operations-{file_name(scenario)}" / f"{file_name(workload)}.jsonl"
+def _operations_file(folder: Path, scenario: str, step: str) -> Path:
+    return folder / f"operations-{file_name(scenario)}" / f"{file_name(step)}.jsonl"
 
 
 def _read_workloads(folder: Path, scenario: ScenarioRecord) -> tuple[WorkloadRecord, ...]:
     found = []
     for workload in scenario.workloads:
-        path = _operations_file(folder, scenario.name, workload.name)
+        path = _operations_file(folder, scenario.name, workload.step)
         with _read(path):
             found.append(replace(workload, operations=read_operations(path)))
     return tuple(found)

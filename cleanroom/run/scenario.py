@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cleanroom.clock import Deadline
+from cleanroom.drive.workload.operation import WorkloadRecord
 from cleanroom.errors import CleanroomError, ExitCode
 from cleanroom.faults.base import FaultContext
 from cleanroom.run.bounds import Bounds
@@ -116,6 +117,11 @@ class Play:
                 blocked = f"step {step.name!r} failed before it"
         return tuple(records)
 
+    @property
+    def workloads(self) -> tuple[WorkloadRecord, ...]:
+        """The journals of the workloads that were carried out."""
+        return tuple(self._stepper.workloads.values())
+
     def _tell_fault(self, fault: FaultRecord) -> None:
         self._ports.listen(
             Event(
@@ -202,8 +208,8 @@ def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRec
     timings = {**record.timings, "steps": ran - began, "settle": clock.monotonic() - ran}
     record = replace(record, property=found)
     done = replace(
-        record, outcome=outcome, steps=steps, faults=faults, steady=steady, snapshots=performance.snapshots,
-        invariants=invariants, timings=timings, trouble=trouble,
+        record, outcome=outcome, steps=steps, faults=faults, workloads=performance.workloads, steady=steady,
+        snapshots=performance.snapshots, invariants=invariants, timings=timings, trouble=trouble,
     )  # fmt: skip
     tell_figures(stage.ports, stage.tracer, opened, done)
     return done

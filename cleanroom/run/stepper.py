@@ -11,6 +11,8 @@ from cleanroom.canonical import Json
 from cleanroom.drive.act import carry_out
 from cleanroom.drive.reach import Limits
 from cleanroom.drive.result import ActionResult
+from cleanroom.drive.retry import is_tried_again, pauses, retry_stream
+from cleanroom.drive.workload.operation import WorkloadRecord
 from cleanroom.quantity import Duration
 from cleanroom.run.bounds import Bounds, Cut
 from cleanroom.run.capture import captured_of
@@ -18,10 +20,10 @@ from cleanroom.run.chaos import Chaos
 from cleanroom.run.events import Event
 from cleanroom.run.probing import snapshot, wait_for
 from cleanroom.run.record import SnapshotRecord, StepRecord
-from cleanroom.run.retry import is_tried_again, pauses, retry_stream
 from cleanroom.run.stage import Stage
 from cleanroom.run.step import Timed, record_of, service_of, skipped, type_of
 from cleanroom.run.tracing import AttributeScalar, OpenSpan
+from cleanroom.run.workload import Surroundings, attributes_of, run_workload, workload_stream
 from cleanroom.spec.probe import Probe
 from cleanroom.spec.query import ExecAction, HttpAction, RedisAction, SqlAction
 from cleanroom.spec.scenario import Scenario
@@ -81,6 +83,8 @@ class Stepper:
         self.snapshots: list[SnapshotRecord] = []
         self.snapshot_probes: dict[str, Probe] = {}
         """The question of each snapshot that was taken, for invariants to ask again."""
+        self.workloads: dict[str, WorkloadRecord] = {}
+        """By the names of their steps, in the order in which they ended."""
 
     def carry(self, step: Step, parent: OpenSpan) -> tuple[StepRecord, ...]:
         """Carry out a step; return its record and those of the steps inside it, in the order of the file.
@@ -199,6 +203,8 @@ class Stepper:
                 return wait_for(self._stage.reach(), action, limits, self._stage.environment.issue())
             case SnapshotAction() as action:
                 return self._snapshot(action, limits, context)
+            case WorkloadAction():
+                return self._work(step, limits)
             case _:
                 # The suite is refused before anything starts; a step must never pass because nobody carries it out.
                 return ActionResult(error_type="engine", message=f"{type_of(step)} cannot be carried out yet")
@@ -207,6 +213,17 @@ class Stepper:
         result, kept = snapshot(self._stage.reach(), action, limits, context)
         self.snapshots.append(kept)
         self.snapshot_probes[action.id] = action.of
+        return result
+
+    def _work(self, step: Step, limits: Limits) -> ActionResult:
+        around = Surroundings(
+            stream=workload_stream(self._stage.plan.seed, self._scenario.name, step.name), known=self._known({}),
+            issue=self._stage.environment.issue, begun=lambda: self._chaos.during_step(step.name, aside=True),
+            expects=(self._scenario.expect, self._stage.plan.suite.expect),
+        )  # fmt: skip
+        result, record, traces = run_workload(self._stage.reach(), step, limits, around)
+        self.workloads[step.name] = record
+        self._stage.environment.noise.extend(traces)
         return result
 
     def _together(self, begun: _Begun) -> _Done:
@@ -272,6 +289,8 @@ class Stepper:
     def _mark(self, begun: _Begun, done: _Done) -> None:
         result, record, opened = done.result, done.record, begun.span
         opened.set({"attempts": record.attempts})
+        if begun.step.name in self.workloads:
+            opened.set(attributes_of(self.workloads[begun.step.name]))
         if result.exit_code is not None:
             opened.set({"exit_code": result.exit_code})
         if result.error_type:

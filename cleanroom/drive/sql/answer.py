@@ -37,6 +37,9 @@ class Connection(Protocol):
     def execute(self, statement: Bound) -> Answer:
         """Send one statement and take its whole answer, before the deadline; never raises."""
 
+    def until(self, deadline: float) -> None:
+        """Let every further wait end at `deadline` (on `time.monotonic()`)."""
+
     def close(self) -> None:
         """End it; a statement that still runs is cancelled where the server listens."""
 

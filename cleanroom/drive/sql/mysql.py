@@ -72,6 +72,10 @@ class MysqlConnection:
         said = one_line(f"{type(err).__name__}: {err}", 300)
         return "network_failure", f"the server does not speak MariaDB's protocol: {said}"
 
+    def until(self, deadline: float) -> None:
+        """Let every further wait end at `deadline` (on `time.monotonic()`)."""
+        self._wire.deadline = deadline
+
     def execute(self, statement: Bound) -> Answer:
         """Send one statement and take its whole answer, before the deadline; never raises."""
         began = time.monotonic_ns()

@@ -159,6 +159,10 @@ class PostgresqlConnection:
         info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO)
         return int.from_bytes(info[_RECEIVED], "little")
 
+    def until(self, deadline: float) -> None:
+        """Let every further wait end at `deadline` (on `time.monotonic()`)."""
+        self._deadline = deadline
+
     def execute(self, statement: Bound) -> Answer:
         """Send one statement and take its whole answer, before the deadline; never raises."""
         began = time.monotonic_ns()

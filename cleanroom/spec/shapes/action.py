@@ -150,12 +150,13 @@ _WITH_GRACE = frozenset({"exec", "run", "parallel", "workload"})
 """Actions with processes that can be asked to end."""
 
 
-def step_with(place: str, doc: str, actions: Mapping[str, Key]) -> Shape[Step]:
-    """Return the shape of a step at `place` with exactly one of `actions`."""
+def step_with(place: str, doc: str, actions: Mapping[str, Key], without: frozenset[str] = frozenset()) -> Shape[Step]:
+    """Return the shape of a step at `place` with exactly one of `actions`; `without` some of the common keys."""
+    common = {name: key for name, key in _COMMON.items() if name not in without}
     record = Record(
         place=place,
         doc=doc,
-        keys={**actions, **_COMMON},
+        keys={**actions, **common},
         required=("name",),
         exactly_one=tuple(actions),
         names=CAPTURED,

@@ -23,7 +23,7 @@ _HOME = MappingProxyType({
     "iteration": "the name of a journal",
 })  # fmt: skip
 """Where each run-time name is known (spec.md section 1)."""
-_CARRIED_OUT = frozenset({"captured", "example"})
+_CARRIED_OUT = frozenset({"captured", "example", "worker", "operation", "iteration"})
 """The names that `run` has values for."""
 
 

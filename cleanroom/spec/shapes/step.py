@@ -9,7 +9,7 @@ from cleanroom.spec.shapes.workload import workload
 from cleanroom.spec.step import ParallelAction, Step
 
 _WORKLOAD = Key(
-    workload, "Lets workers do many operations.", later=True,
+    workload, "Lets workers do many operations.",
     example="{workers: 10, operations: 1000, mix: [{step: {name: read, http: {service: api, path: /orders}}}]}",
 )  # fmt: skip
 _INNER = step_with(

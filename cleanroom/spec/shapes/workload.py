@@ -15,8 +15,13 @@ from cleanroom.spec.workload import MOST_WORKERS, Operation, Workload
 
 _STEP = step_with(
     "scenarios[].steps[].workload.mix[].step",
-    "What one operation does; its result is the operation's in the journal.",
+    "What one operation does; its result is the operation's in the journal. The value that counts as acknowledged is "
+    "what it captures, else its whole result. The workload fails when operations fail that neither their `allow` nor "
+    "an expectation (`resilience`' success_rate, availability or error_budget, `error_classes`) speaks of, when none "
+    "succeeds, and when fewer are begun than were asked for.",
     CLIENTS,
+    # No operation comes before another one.
+    frozenset({"optional", "continue_on_failure"}),
 )
 _OPERATION = Record(
     place="scenarios[].steps[].workload.mix[]",

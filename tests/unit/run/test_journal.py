@@ -38,7 +38,7 @@ def shared_pair() -> IterationRecord:
 
 def worked(name: str, count: int) -> WorkloadRecord:
     return WorkloadRecord(
-        name=name, step="load", workers=2, rate=50.0, intended=count, began_ns=10**18, ended_ns=10**18 + 5, cpu_ns=7,
+        name=name, step=name, workers=2, rate=50.0, intended=count, began_ns=10**18, ended_ns=10**18 + 5, cpu_ns=7,
         operations=operations(count),
     )  # fmt: skip
 

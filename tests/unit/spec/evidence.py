@@ -72,12 +72,25 @@ _STEP = {
     "timeout": "run/stepper:Stepper._perform step.timeout",
     "grace": "run/stepper:Stepper._act step.grace",
     "parallel": "run/stepper:Stepper._together action.steps",
+    "workload": "run/stepper:Stepper._act step.action",
     "retry": "run/stepper:Stepper._attempts begun.step.retry",
     "capture": "run/capture:captured_of step.capture",
     "expect": "run/step:record_of step.expect",
     "allow": "run/step:_unexpected_error step.allow",
     "optional": "run/scenario:Play._steps step.optional",
     "continue_on_failure": "run/scenario:Play._steps step.continue_on_failure",
+}
+_WORKLOAD = {
+    "workers": "drive/workload/perform:perform job.workload.workers",
+    "operations": "drive/workload/job:Job.count work.operations",
+    "duration": "drive/workload/crew:Crew._is_over self._job.workload.duration",
+    "rate": "drive/workload/job:Job.intended self.workload.rate",
+    "think": "drive/workload/crew:Crew._operations self._job.workload.think",
+    "barrier": "drive/workload/crew:Crew.__init__ job.workload.barrier",
+    "mix": "drive/workload/job:Job.step self.workload.mix",
+    "vars": "drive/workload/job:Job.values self.workload.vars",
+    "retry": "drive/workload/crew:Crew._attempts self._job.workload.retry",
+    "journal": "run/workload:run_workload work.journal",
 }
 _FIGURE = "validate/resilience/judge:_read wanted.figure"
 _SCOPED = {
@@ -319,7 +332,7 @@ READERS = {
     "scenarios[].property.oracle": {
         name: row
         for name, row in _STEP.items()
-        if name not in ("sleep", "inject", "heal", "parallel", "wait_for", "snapshot")
+        if name not in ("sleep", "inject", "heal", "parallel", "wait_for", "snapshot", "workload")
     },
     "a generator": dict.fromkeys(
         (
@@ -356,11 +369,28 @@ READERS = {
         "strict": "validate/failures:accept known.strict",
     },
     "scenarios[].steps[]": _STEP,
+    "scenarios[].steps[].workload": _WORKLOAD,
+    "scenarios[].steps[].workload.mix[]": {
+        "weight": "drive/workload/job:Job.step each.weight",
+        "step": "drive/workload/job:Job.step chosen.step",
+    },
+    "scenarios[].steps[].workload.mix[].step": {
+        **dict.fromkeys(
+            ("exec", "run", "http", "sql", "redis"), "drive/workload/session:KeptSession.perform step.action"
+        ),
+        "name": "drive/workload/crew:Crew._operation step.name",
+        "timeout": "drive/workload/crew:Crew._attempts step.timeout",
+        "grace": "drive/workload/crew:Crew._attempts step.grace",
+        "retry": "drive/workload/crew:Crew._attempts step.retry",
+        "capture": "run/capture:captured_of step.capture",
+        "expect": "run/workload:judge_operation step.expect",
+        "allow": "run/workload:judge_operation step.allow",
+    },
     "scenarios[].steps[].parallel[]": {name: row for name, row in _STEP.items() if name != "parallel"},
     "retry": {
         "attempts": "run/stepper:Stepper._attempts retry.attempts",
-        **{name: f"run/retry:pauses retry.{name}" for name in ("initial", "factor", "max", "jitter")},
-        "on": "run/retry:is_tried_again retry.on",
+        **{name: f"drive/retry:pauses retry.{name}" for name in ("initial", "factor", "max", "jitter")},
+        "on": "drive/retry:is_tried_again retry.on",
     },
     "scenarios[].steps[].capture.<name>": dict.fromkeys(("json", "regex", "header"), "run/capture:_value capture.by"),
     "scenarios[].steps[].run": {
@@ -435,10 +465,10 @@ READERS = {
         name: f"drive/sql/sessions:_breaches expect.{name}" for name in ("rows", "error_type", "duration")
     },
     "scenarios[].steps[].redis": {
-        "service": "drive/redis:_converse action.service",
-        "port": "drive/redis:_converse action.port",
-        "command": "drive/redis:_converse action.commands",
-        "commands": "drive/redis:_converse action.commands",
+        "service": "drive/redis:run_redis action.service",
+        "port": "drive/redis:run_redis action.port",
+        "command": "drive/redis:run_redis action.commands",
+        "commands": "drive/redis:run_redis action.commands",
     },
     "the fault container.kill": {
         **_FAULT,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleanroom.drive.retry import is_tried_again, pauses, retry_stream
 from cleanroom.quantity import Duration
-from cleanroom.run.retry import is_tried_again, pauses, retry_stream
 from cleanroom.spec.retry import Retry
 
 MS = 10**6
