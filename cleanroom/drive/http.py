@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import errno
 import http.client
-import json
 import ssl
 import time
 from collections.abc import Iterator
 
 import requests
-from urllib3.exceptions import DecodeError, InvalidChunkLength, ProtocolError
+from urllib3.exceptions import DecodeError, HTTPError, InvalidChunkLength, ProtocolError
 
-from cleanroom.canonical import Json
 from cleanroom.drive.inside import OutsideError, session_inside
+from cleanroom.drive.json_text import parsed
 from cleanroom.drive.reach import Limits, Reach
 from cleanroom.drive.result import ActionResult
 from cleanroom.spec.query import HttpAction
-from cleanroom.text import clean
+from cleanroom.text import clean, one_line
 
 MAX_BODY = 1 << 20
 
@@ -47,11 +46,11 @@ def run_http(reach: Reach, action: HttpAction, limits: Limits, context: str) -> 
                 stream=True,
             )
             body, truncated = _read(response.iter_content(65536))
-    except (requests.RequestException, TimeoutError, OSError) as err:
+    except (requests.RequestException, HTTPError, OSError, ValueError) as err:
         kind, message = error_type(err)
         return ActionResult(error_type=kind, message=message, duration_ns=time.monotonic_ns() - started)
-    text = body.decode(response.encoding or "utf-8", "replace")
-    parsed, has_json = _parse(text)
+    text = _decoded(body, response.encoding or "utf-8")
+    value, has_json = parsed(text)
     failed = response.status_code >= requests.codes.bad_request
     return ActionResult(
         error_type="http_status" if failed else "",
@@ -59,9 +58,9 @@ def run_http(reach: Reach, action: HttpAction, limits: Limits, context: str) -> 
         status=response.status_code,
         headers={k.lower(): clean(v) for k, v in response.headers.items()},
         body=clean(text),
-        json=parsed,
+        json=value,
         has_json=has_json,
-        value=parsed if has_json else clean(text),
+        value=value if has_json else clean(text),
         truncated=("body",) if truncated else (),
         duration_ns=time.monotonic_ns() - started,
     )
@@ -82,12 +81,12 @@ def _read(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
     return bytes(body), False
 
 
-def _parse(text: str) -> tuple[Json, bool]:
+def _decoded(body: bytes, charset: str) -> str:
+    """Return the body as text: the charset is whatever a service wrote, also what is none."""
     try:
-        value: Json = json.loads(text)
-    except ValueError:
-        return None, False
-    return value, True
+        return body.decode(charset, "replace")
+    except (LookupError, ValueError):
+        return body.decode("utf-8", "replace")
 
 
 def error_type(err: BaseException) -> tuple[str, str]:
@@ -103,7 +102,9 @@ def error_type(err: BaseException) -> tuple[str, str]:
         return "network_failure", "what the service answered is no HTTP"
     if any(isinstance(cause, ProtocolError) for cause in _causes(err)):
         return "connection_reset", "the connection ended before the answer"
-    return "network_failure", f"the request failed: {type(err).__name__}"
+    # The spec's own address has been looked at: one that is none comes from a redirect.
+    why = f"leads to what is no address: {one_line(str(err), 200)}" if isinstance(err, ValueError) else "failed"
+    return "network_failure", f"the request {why} ({type(err).__name__})"
 
 
 def _is_no_http(cause: BaseException) -> bool:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
+
+_SHORT: Final = 64 * 1024
 
 
 class OutsideError(OSError):
@@ -125,13 +129,35 @@ class _Inside(HTTPAdapter):
         super().init_poolmanager(*sizes, **more, ssl_context=self._context)
 
 
+class _Session(requests.Session):
+    """One that reads of a redirect where it leads to: requests takes its whole body into memory, however long."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target is not None:
+            # What is short is taken off the connection, which is then good for the next request.
+            with suppress(ChunkedEncodingError, ContentDecodingError):
+                next(resp.iter_content(_SHORT), b"")
+            if not resp.raw.closed:
+                resp.raw.close()
+            resp._content = b""  # noqa: SLF001 - there is no other way to tell that nothing more is to be read
+        return target
+
+    def resolve_redirects(self, *both: Any, **more: Any) -> Iterator[requests.Response]:  # noqa: ANN401 - passed on
+        if more.get("yield_requests"):
+            # Where redirects are not followed, to prepare the next request would cost the body of this answer.
+            return iter(())
+        followed: Iterator[requests.Response] = super().resolve_redirects(*both, **more)
+        return followed
+
+
 def session_inside(addresses: Mapping[str, str], deadline: float) -> requests.Session:
     """Return a session that knows services by name (name → address) and by address, and nobody else.
 
     A request to anybody else fails with an `OutsideError` among its causes, one after `deadline` (on
     `time.monotonic()`) with a `TimeoutError`.
     """
-    session = requests.Session()
+    session = _Session()
     # The runner's own proxy settings or .netrc must never decide where a step's request goes.
     session.trust_env = False
     session.adapters.clear()

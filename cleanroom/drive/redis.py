@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from cleanroom.drive.json_text import parsed
 from cleanroom.drive.lost import failure_of, failure_of_loss
 from cleanroom.drive.result import ActionResult
 from cleanroom.drive.wire import OversizeError, Wire
@@ -168,9 +169,9 @@ def result_of(replies: list[Json], failed: tuple[str, str] | None, began: float)
         kind, message = failed
         return ActionResult(error_type=kind, message=message, noted={"replies": replies}, duration_ns=took)
     value = replies[-1]
-    parsed, has_json = _as_json(value)
+    found, has_json = _as_json(value)
     return ActionResult(
-        body=_as_body(value), json=parsed, has_json=has_json, value=value, noted={"replies": replies}, duration_ns=took
+        body=_as_body(value), json=found, has_json=has_json, value=value, noted={"replies": replies}, duration_ns=took
     )
 
 
@@ -221,8 +222,4 @@ def _as_json(value: Json) -> tuple[Json, bool]:
     """Return the reply as a value in which paths can be looked up: a text is read as JSON where it is some."""
     if not isinstance(value, str):
         return value, True
-    try:
-        parsed: Json = json.loads(value)
-    except (ValueError, RecursionError):
-        return None, False
-    return parsed, True
+    return parsed(value)

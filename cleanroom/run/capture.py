@@ -6,6 +6,7 @@ import json
 import re
 
 from cleanroom.canonical import Json
+from cleanroom.drive.json_text import parsed
 from cleanroom.drive.result import ActionResult
 from cleanroom.run.record import StepBreach
 from cleanroom.run.step import at_path
@@ -50,11 +51,7 @@ def _whole(result: ActionResult) -> tuple[Json, bool]:
         return result.json, True
     if result.rows is not None:
         return [dict(row) for row in result.rows], True
-    try:
-        value: Json = json.loads(result.stdout or "")
-    except (ValueError, RecursionError):
-        return None, False
-    return value, True
+    return parsed(result.stdout or "")
 
 
 def _text(result: ActionResult) -> str:

@@ -85,10 +85,15 @@ class Meeting:
 
     def _run(self, course: _Course) -> None:
         try:
-            connection = self._open()
+            self._converse(course)
         except RefusedError as err:
             self._end(course, err.error_type, f"the session {course.session.name}: {err.message}")
-            return
+        except Exception as err:  # noqa: BLE001 - a thread's end is silent: what was not asked must not look answered
+            said = one_line(f"{type(err).__name__}: {err}", 300)
+            self._end(course, "engine", f"the session {course.session.name}: a defect in cleanroom: {said}")
+
+    def _converse(self, course: _Course) -> None:
+        connection = self._open()
         try:
             if self._prepare(course, connection):
                 self._statements(course, connection)
@@ -184,6 +189,11 @@ class Meeting:
             if failed:
                 course.error_type, course.victim = answer.error_type, True
                 course.message = f"{course.session.name}, statement {number}: {answer.message}"
+            left = len(course.session.steps) - number
+            if answer.lost and not failed and left:
+                # Its loss was expected; that the rest of the session is never sent was not.
+                failed, course.error_type, course.victim = True, "not_started", True
+                course.message = f"{course.session.name}, statement {number + 1}: not sent, the connection is gone"
             course.over = failed or answer.lost
             course.ended += 0 if answer.error_type == "timeout" else 1
             self._changed.notify_all()

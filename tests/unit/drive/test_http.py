@@ -111,6 +111,24 @@ class Handler(BaseHTTPRequestHandler):
                 break
         self.server.sent.append(sent)
 
+    def on_pour(self, target: str) -> None:
+        """Say where to go, and much more."""
+        self.wfile.write(f"HTTP/1.1 302 Found\r\nLocation: /{target}\r\n\r\n".encode())
+        sent = 0
+        while sent < 1 << 28 and not self.server.over.is_set():
+            try:
+                sent += self.wfile.write(b"x" * 65536)
+            except OSError:
+                break
+        self.close_connection = True
+        self.server.sent.append(sent)
+
+    def on_charset(self, name: str) -> None:
+        self.answer(200, '{"a": "ä"}'.encode(), Content_Type=f"application/json; charset={name}")
+
+    def on_nested(self, depth: str) -> None:
+        self.answer(200, b"[" * int(depth))
+
     def on_silence(self, _rest: str) -> None:
         self.server.over.wait()
 
@@ -372,3 +390,47 @@ def test_plain_http_where_tls_is_expected(service):
     action = HttpAction(url=f"https://api:{service.server_address[1]}/status/200")
     found = run_http(reach_of({"api": ("a", LOOPBACK)}), action, Limits(timeout=LONG), "")
     assert found.error_type == "tls"
+
+
+@pytest.mark.parametrize("name", ["nonsense", "rot13", "undefined", "unicode_escape", "idna"])
+def test_a_charset_that_is_none_decides_nothing(ask, name):
+    result = ask(f"/charset/{name}")
+    assert (result.error_type, result.status) == ("", 200)
+    assert result.body is not None
+
+
+def test_an_unknown_charset_is_read_as_utf_8(ask):
+    assert ask("/charset/nonsense").json == {"a": "ä"}
+
+
+def test_a_body_nested_without_measure_is_no_json(ask):
+    result = ask("/nested/200000")
+    assert (result.error_type, result.has_json) == ("", False)
+
+
+def test_the_body_of_a_redirect_is_not_read(ask, service):
+    result = ask("/pour/status/200")
+    assert (result.status, result.error_type) == (200, "")
+    deadline = threading.Event()
+    for _ in range(6000):
+        if service.sent or deadline.wait(0.01):
+            break
+    assert service.sent[0] < 1 << 28, "the rest is never fetched"
+
+
+def test_a_redirect_that_is_not_followed_has_its_beginning_as_body(ask, service):
+    result = ask("/pour/status/200", follow=False)
+    assert (result.status, result.truncated) == (302, ("body",))
+    assert result.body == "x" * MAX_BODY
+    deadline = threading.Event()
+    for _ in range(6000):
+        if service.sent or deadline.wait(0.01):
+            break
+    assert service.sent[0] < 1 << 28, "the rest is never fetched"
+
+
+@pytest.mark.parametrize("target", ["http://[", "http://a..b/", "http://api:99999/", "//[::1"])
+def test_a_redirect_to_what_is_no_address_is_a_result(ask, target):
+    result = ask(f"/away/{urllib.parse.quote(target, safe='')}")
+    assert (result.error_type, result.status) == ("network_failure", None)
+    assert result.message
