@@ -1,8 +1,7 @@
 """The probe: tries every way out from inside a container. Standard library only; runs as the text of a script.
 
-`main` takes a JSON plan {"timeout": s, "patience": s, "attempts": [{protocol, destination, port, name}], "controls":
-[...]} and prints a JSON list of {protocol, destination, port, outcome, detail} for each, in that order. What an outcome
-means is judged by `proof`, not here.
+`main` takes a JSON plan {"attempts": [{protocol, destination, port, name, timeout in s}]} and prints a JSON list of
+{protocol, destination, port, outcome, detail} for each, in that order. What an outcome means is judged by `proof`.
 """
 
 from __future__ import annotations
@@ -89,9 +88,10 @@ def _outcome(error: OSError) -> str:
     return "not sent"
 
 
-def attempt(what: dict[str, str | int], timeout: float) -> dict[str, str | int]:
+def attempt(what: dict[str, str | int | float]) -> dict[str, str | int]:
     """Try one way and return it with `outcome` and `detail`; never raises OSError."""
     protocol, address, port = str(what["protocol"]), str(what["destination"]), int(what["port"])
+    timeout = float(what["timeout"])
     try:
         if protocol == "dns":
             outcome, detail = _dns(address, port, timeout, str(what["name"]))
@@ -106,8 +106,6 @@ def attempt(what: dict[str, str | int], timeout: float) -> dict[str, str | int]:
 
 def main(plan: str) -> None:
     """Try everything in `plan` at once and print what happened, as JSON."""
-    wanted = json.loads(plan)
-    waits = [*(wanted["timeout"] for _ in wanted["attempts"]), *(wanted["patience"] for _ in wanted["controls"])]
-    everything = [*wanted["attempts"], *wanted["controls"]]
+    everything = json.loads(plan)["attempts"]
     with ThreadPoolExecutor(max_workers=len(everything)) as pool:
-        print(json.dumps(list(pool.map(attempt, everything, waits))))  # noqa: T201 - standard output is its result
+        print(json.dumps(list(pool.map(attempt, everything))))  # noqa: T201 - standard output is its result

@@ -21,7 +21,7 @@ IMAGE = "cleanroom-probe:1"
 _HOST = "/host"
 # What an engine puts into a container itself, or what must be the container's own.
 _OWN = frozenset({"proc", "sys", "dev", "etc", "tmp", "run", "var"})
-_PATIENCE = Duration(20 * 10**9)
+_PATIENCE = Duration(60 * 10**9)
 
 
 def probe_archive(top_level: tuple[str, ...]) -> bytes:
