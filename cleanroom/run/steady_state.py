@@ -12,10 +12,11 @@ from cleanroom.drive.reach import Reach
 from cleanroom.run.record import SteadyRecord
 from cleanroom.run.repeating import repeating
 from cleanroom.run.tracing import OpenSpan, Tracer
+from cleanroom.spec.source import Position
 from cleanroom.spec.steady_state import SteadyState
 
 MOST_KEPT = 200
-"""Failed answers that are kept of the rounds while the steps run; all of them are counted."""
+"""Failed answers that are kept of the rounds while the steps run, besides the first of each probe; all are counted."""
 
 
 class SteadyWatch:
@@ -56,7 +57,7 @@ class SteadyWatch:
         if wanted is None or wanted.during is None:
             yield
             return
-        rounds = _Rounds()
+        rounds = Rounds()
         context = self._issue()
         start = self._reach().clock.now_ns()
         opened = self._open("during")
@@ -101,18 +102,21 @@ class SteadyWatch:
         self.records = (*self.records, record)
 
 
-class _Rounds:
+class Rounds:
     """What the rounds found: the whole first one, then failures, bounded."""
 
     def __init__(self) -> None:
         self.count = 0
         self.failed = 0
         self.kept: list[Answer] = []
+        self._known: set[tuple[str, Position]] = set()
 
     def add(self, answers: tuple[Answer, ...]) -> None:
+        """Take note of one round."""
         bad = [answer for answer in answers if not answer.ok]
         kept = answers if not self.count else bad
         self.count += 1
         self.failed += bool(bad)
-        if len(self.kept) < MOST_KEPT:
-            self.kept.extend(kept)
+        # However often one has failed already: the first failure of another is what decides.
+        self.kept += [a for a in kept if len(self.kept) < MOST_KEPT or (a.question, a.at) not in self._known]
+        self._known.update((answer.question, answer.at) for answer in bad)

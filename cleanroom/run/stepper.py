@@ -255,9 +255,12 @@ class Stepper:
         words = "; ".join(f"step {d.record.name!r}: {d.record.reason}" for d in failed)
         kind = (failed[0].result.error_type or "not_started") if failed else ""
         result = ActionResult(error_type=kind, message=words, duration_ns=took)
-        record = record_of(begun.step, Timed(result, start_ns, clock.now_ns()), late=words)
+        # Where each failed as its own `expect` says, so did the step around them.
+        late = "" if all(d.record.failed_as_said for d in failed) else words
+        record = record_of(begun.step, Timed(result, start_ns, clock.now_ns()), late=late)
         kept = {name: value for done in inner for name, value in done.kept.items()}
-        return _Done(result=result, record=record, cut=begun.cut, kept=kept, inner=tuple(done.record for done in inner))
+        parts = tuple(replace(d.record, optional=d.record.optional or begun.step.optional) for d in inner)
+        return _Done(result=result, record=record, cut=begun.cut, kept=kept, inner=parts)
 
     def _sleep(self, duration: Duration, limit: Duration) -> ActionResult:
         clock = self._ports.clock
@@ -344,4 +347,5 @@ def _given_up(done: _Done, number: int, delay: Duration) -> _Done:
 def skip(step: Step, reason: str, error_type: str = "") -> tuple[StepRecord, ...]:
     """Return the records of a step that was not started, and of those inside it."""
     inner = step.action.steps if isinstance(step.action, ParallelAction) else ()
-    return tuple(skipped(one, reason, error_type) for one in (step, *inner))
+    parts = (replace(one, optional=one.optional or step.optional) for one in inner)
+    return tuple(skipped(one, reason, error_type) for one in (step, *parts))

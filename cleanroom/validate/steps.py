@@ -14,6 +14,7 @@ from cleanroom.validate.steady_state import broken_before
 
 STEADY_STATE = "the steady state"
 """Stands for the failed step before those that were not run because the system was not well."""
+_THOUGH = " though no step before it failed"
 _HEAD = re.compile(r"[a-z_]+")
 
 
@@ -46,14 +47,15 @@ def _judge_one(found: StepRecord, at: Position, failed_before: str, leave: str) 
     if found.outcome == "passed":
         return Check(rule="step.failed", name=name, at=at)
     if found.outcome == "skipped":
-        if failed_before or found.optional:
+        # A failed step explains that the rest was not begun, and not that there was no time left for it.
+        if (failed_before and not found.error_type) or found.optional:
             why = found.reason or f'step "{failed_before}" failed'
             return Check(rule="step.skipped", name=name, at=at, note=f"skipped: {why}")
         finding = Finding(
             rule="step.skipped",
             at=at,
             expected=f'step "{found.name}" runs',
-            found=f"it was skipped though no step before it failed: {found.reason or 'no reason is recorded'}",
+            found=f"it was skipped{'' if failed_before else _THOUGH}: {found.reason or 'no reason is recorded'}",
         )
         return Check(rule="step.skipped", name=name, at=at, findings=(finding,))
     if leave:

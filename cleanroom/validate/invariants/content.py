@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +13,7 @@ from cleanroom.canonical import Json
 from cleanroom.drive.answer import Answer
 from cleanroom.spec.operand import shown
 
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,99})(?:\.[0-9]{1,100})?", re.ASCII)
 QUERY_REMEDY = "correct the query so that it finds what the invariant is about"
 
 
@@ -53,12 +55,17 @@ def nothing(found: Json) -> bool:
 
 
 def number(found: Json) -> Fraction | None:
-    """Return an exact number, also of text that spells one; None for anything else."""
+    """Return an exact number, also of text that spells one; None for anything else.
+
+    Text spells a number as databases write one: `007`, `1/2` and `12e4` are names of things, and the same to nobody.
+    """
+    if isinstance(found, str):
+        return Fraction(found.strip()) if _DECIMAL.fullmatch(found.strip()) else None
     if isinstance(found, bool) or found is None or isinstance(found, list | dict):
         return None
     try:
-        return Fraction(found) if not isinstance(found, str) else Fraction(found.strip())
-    except (ValueError, ZeroDivisionError, OverflowError):
+        return Fraction(found)
+    except (ValueError, OverflowError):
         return None
 
 

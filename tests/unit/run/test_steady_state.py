@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from cleanroom.drive.answer import Answer
 from cleanroom.quantity import Duration
 from cleanroom.run.codec import decode, encode
-from cleanroom.run.record import ScenarioRecord
+from cleanroom.run.record import ScenarioRecord, SteadyRecord
+from cleanroom.run.steady_state import MOST_KEPT, Rounds
 from cleanroom.spec.comparator import equal_to
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.invariant import DeltaInvariant, HoldsInvariant, Invariant, SingleLeaderInvariant
@@ -133,3 +135,19 @@ def test_its_traffic_has_traces_of_its_own(tmp_path):
     plain, before = scene(tmp_path / "plain")
     assert len(record.noise_traces) == len(before.noise_traces) + 2
     assert plain is not world
+
+
+def answer_of(name, **kw):
+    return Answer(question=name, at=AT, **kw)
+
+
+def test_the_first_failure_of_a_probe_is_kept_however_often_others_failed():
+    rounds = Rounds()
+    for _ in range(MOST_KEPT + 10):
+        rounds.add((answer_of("cache", ok=False, optional=True), answer_of("db", ok=True)))
+    for _ in range(3):
+        rounds.add((answer_of("cache", ok=False, optional=True), answer_of("db", ok=False)))
+    assert (rounds.count, rounds.failed) == (MOST_KEPT + 13, MOST_KEPT + 13)
+    assert [a.ok for a in rounds.kept if a.question == "db"] == [True, False]
+    assert len(rounds.kept) == MOST_KEPT + 1
+    assert SteadyRecord(phase="during", rounds=rounds.count, answers=tuple(rounds.kept)).broken

@@ -258,3 +258,23 @@ def test_a_command_out_of_time_has_a_span_for_each_signal_that_it_needed(tmp_pat
     end = record.steps[0].end_ns
     windows = [(end - s.span.start_ns, end - s.span.end_ns) for s in found]
     assert windows == ([(4 * MS, 2 * MS), (2 * MS, 0)] if killed else [(4 * MS, 0)])
+
+
+def test_what_is_inside_an_optional_step_is_optional(tmp_path):
+    steps = (both(exec_step("left"), exec_step("right", "db"), optional=True), pause("after"))
+    record, _ = played(tmp_path, *steps, answer=lambda service, _: result(4 if service == "db" else 0))
+    assert outcomes(record) == [("both", "failed"), ("left", "passed"), ("right", "failed"), ("after", "passed")]
+    assert [s.optional for s in record.steps] == [True, True, True, False]
+    assert record.outcome == "degraded"
+
+
+def test_a_parallel_step_of_which_a_part_fails_as_wanted_fails_as_wanted(tmp_path):
+    step = both(exec_step("left"), exec_step("right", "db"))
+    record, _ = played(tmp_path, step, answer=lambda service, _: result(4 if service == "db" else 0))
+    assert [s.failed_as_said for s in record.steps] == [True, False, True]
+
+
+def test_a_parallel_step_of_which_a_part_breaks_its_expect_does_not_fail_as_wanted(tmp_path):
+    step = both(exec_step("left"), exec_step("right", "db", expect=StepExpect(exit_code=eq(3))))
+    record, _ = played(tmp_path, step, answer=lambda service, _: result(4 if service == "db" else 0))
+    assert [s.failed_as_said for s in record.steps] == [False, False, False]

@@ -81,6 +81,16 @@ def test_a_step_skipped_without_a_failure_breaks():
     assert "after the deadline" in found.found
 
 
+def test_a_failure_does_not_explain_that_there_was_no_time_left():
+    late = step(
+        "read", outcome="skipped", reason="not started: the deadline of 1s had passed", error_type="not_started"
+    )
+    _, check = judge_steps(two(), record(steps=(step("place", "failed"), late)))
+
+    (found,) = check.findings
+    assert found.found == "it was skipped: not started: the deadline of 1s had passed"
+
+
 def test_a_step_that_never_ran_breaks_or_is_open_where_trouble_explains_it():
     assert rules(judge_steps(two(), record(steps=(step("place"),)))) == ["step.missing"]
     troubled = record(steps=(step("place"),), trouble=Trouble(exit_code=4, message="engine gone"))
