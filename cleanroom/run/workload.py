@@ -13,7 +13,7 @@ from typing import Final
 
 from cleanroom.canonical import Json
 from cleanroom.drive.reach import Limits, Reach
-from cleanroom.drive.result import ActionResult
+from cleanroom.drive.result import ActionResult, Breach
 from cleanroom.drive.workload.crew import Verdict
 from cleanroom.drive.workload.job import Job
 from cleanroom.drive.workload.operation import OperationOutcome, Operations, WorkloadRecord
@@ -131,7 +131,8 @@ def speaks_of_failures(expects: tuple[Expect | None, ...], journal: str) -> bool
         if expect is None:
             continue
         errors = [e for e in expect.resilience if e.level == "error"]
-        if any(e.figure in _OF_FAILURES and e.journal in ("", journal) for e in errors):
+        # What is measured in the windows of a fault says nothing of what fails beside it.
+        if any(e.figure in _OF_FAILURES and e.journal in ("", journal) and not e.during for e in errors):
             return True
         checks = (invariant.check for invariant in expect.invariants if invariant.level == "error")
         if any(isinstance(check, ErrorClassesInvariant) and check.journal == journal for check in checks):
@@ -159,11 +160,22 @@ def result_of(record: WorkloadRecord, found: Performance, *, spoken: bool) -> Ac
         )
     if message and errors:
         message += f" ({_listed(errors)})"
+    # What else went wrong is not hidden by an `allow` of the first: failures under a time limit, others beside most.
+    others = () if spoken and counts["ok"] else tuple(error for error in errors if error != kind)
+    # A workload of which nothing was begun is no evidence, whatever is allowed or expected.
+    unborn = () if operations else (Breach(what="workload", expected="operations", found=message or "none"),)
     found_errors: dict[str, Json] = dict(errors)
     figures: dict[str, Json] = {"operations": len(operations), "errors": found_errors}
     figures |= {str(outcome): count for outcome, count in counts.items()}
     return ActionResult(
-        error_type=kind, message=message, json=figures, has_json=True, noted=figures, duration_ns=duration
+        error_type=kind,
+        message=message,
+        others=others,
+        breaches=unborn,
+        json=figures,
+        has_json=True,
+        noted=figures,
+        duration_ns=duration,
     )
 
 

@@ -15,13 +15,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from cleanroom.drive.json_text import parsed
 from cleanroom.drive.lost import failure_of, failure_of_loss
 from cleanroom.drive.result import ActionResult
 from cleanroom.drive.wire import Wire
 from cleanroom.text import clean
 
 if TYPE_CHECKING:
-    from cleanroom.canonical import Json
     from cleanroom.drive.reach import Limits
     from cleanroom.spec.query import HttpAction
 
@@ -272,8 +272,9 @@ def _to_the_end(wire: Wire, buffer: bytearray) -> tuple[bytes, bool]:
 
 
 def _result(status: int, headers: dict[str, str], body: bytes, cut: bool) -> ActionResult:
-    text = clean(body.decode("utf-8", "replace"))
-    parsed, has_json = _parsed(body) if body else (None, False)
+    said = body.decode("utf-8", "replace")
+    text = clean(said)
+    value, has_json = parsed(said) if body else (None, False)
     failed = status >= _BAD
     return ActionResult(
         error_type="http_status" if failed else "",
@@ -281,16 +282,8 @@ def _result(status: int, headers: dict[str, str], body: bytes, cut: bool) -> Act
         status=status,
         headers=headers,
         body=text,
-        json=parsed,
+        json=value,
         has_json=has_json,
-        value=parsed if has_json else text,
+        value=value if has_json else text,
         truncated=("body",) if cut else (),
     )
-
-
-def _parsed(body: bytes) -> tuple[Json, bool]:
-    try:
-        value: Json = json.loads(body)
-    except (ValueError, RecursionError):
-        return None, False
-    return value, True

@@ -15,6 +15,7 @@ from cleanroom.drive.workload.operation import Operations, WorkloadRecord
 from cleanroom.drive.workload.perform import Performance
 from cleanroom.quantity import Duration
 from cleanroom.run import workload as module
+from cleanroom.run.step import Timed, record_of
 from cleanroom.run.workload import (
     Surroundings,
     judge_operation,
@@ -259,6 +260,7 @@ def test_what_the_operations_make_of_the_step(operations, spoken, kind, words):
         (Expect(resilience=(ResilienceExpectation(figure="availability", comparator=eq(1), journal="load"),)), True),
         (Expect(resilience=(ResilienceExpectation(figure="success_rate", comparator=cmp(gte=1), journal="x"),)), False),
         (Expect(resilience=(ResilienceExpectation(figure="success_rate", comparator=eq(1), level="warning"),)), False),
+        (Expect(resilience=(ResilienceExpectation(figure="success_rate", comparator=eq(1), during="slow"),)), False),
         (Expect(resilience=(ResilienceExpectation(figure="latency.max", comparator=cmp(lte=1)),)), False),
         (Expect(invariants=(Invariant(id="e", check=ErrorClassesInvariant(journal="load", only=("timeout",))),)), True),
         (Expect(invariants=(Invariant(id="e", check=ErrorClassesInvariant(journal="x", only=("timeout",))),)), False),
@@ -266,3 +268,51 @@ def test_what_the_operations_make_of_the_step(operations, spoken, kind, words):
 )  # fmt: skip
 def test_expectations_that_speak_of_failures(expect, speaks):
     assert speaks_of_failures((None, expect), "load") is speaks
+
+
+def judged(operations, *, spoken=False, found=None, **fields):
+    """Return the record of a workload step with these operations, and why it was ended before its time."""
+    kind, message = found or ("", "")
+    reason = f"cut: {message}" if message else ""
+    record = WorkloadRecord(
+        name="load", step="load", workers=1, began_ns=1, ended_ns=9, operations=operations, reason=reason
+    )
+    result = result_of(record, Performance(operations=operations, error_type=kind, message=message), spoken=spoken)
+    return record_of(replace(load(get_nothing()), **fields), Timed(result, 1, 9))
+
+
+def get_nothing():
+    return Step(name="get", action=HttpAction(service="api"))
+
+
+CUT = ("timeout", "2s passed before it was done")
+
+
+@pytest.mark.parametrize(
+    ("operations", "found", "spoken", "outcome"),
+    [
+        (journal(ok=[""], failed=["timeout"]), None, False, "passed"),
+        (journal(ok=[""], failed=["timeout", "timeout", "redis"]), None, False, "failed"),
+        (journal(ok=[""], failed=["timeout", "timeout", ""]), None, False, "failed"),
+        (journal(ok=[""]), CUT, False, "passed"),
+        (journal(ok=[""], failed=["redis"]), CUT, False, "failed"),
+        (journal(ok=[""], failed=["redis"]), CUT, True, "passed"),
+        (journal(failed=["redis"]), CUT, True, "failed"),
+        (journal(), CUT, False, "failed"),
+        (journal(), CUT, True, "failed"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "fields", [{"allow": ("timeout",)}, {"expect": StepExpect(error_type=eq("timeout"))}], ids=list
+)
+def test_what_a_step_allows_hides_no_other_failure(operations, found, spoken, outcome, fields):
+    assert judged(operations, spoken=spoken, found=found, **fields).outcome == outcome
+
+
+def test_broken_expectations_are_not_what_was_never_begun():
+    assert judged(journal(ok=[""], failed=[""]), allow=("not_started",)).outcome == "failed"
+
+
+def test_several_kinds_of_failures_may_all_be_wanted():
+    assert judged(journal(ok=[""], failed=["timeout", "redis"])).failed_as_said
+    assert not judged(journal(), found=CUT).failed_as_said
