@@ -7,6 +7,13 @@ import errno
 _UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN)
 
 
+class StoppedError(OSError):
+    """A wait that was given up because the run is to stop."""
+
+
+_STOPPED = ("killed", "the run was interrupted")
+
+
 def failure_of_errno(number: int) -> tuple[str, str]:
     """Return (error type of spec.md section 4, one line) of a connection that ended with this errno."""
     if number == errno.ECONNREFUSED:
@@ -20,13 +27,17 @@ def failure_of_errno(number: int) -> tuple[str, str]:
 
 def failure_of(err: OSError) -> tuple[str, str]:
     """Return the same of an exception."""
+    if isinstance(err, StoppedError):
+        return _STOPPED
     if isinstance(err, TimeoutError) and err.errno is None:
         return "timeout", "no complete answer in time"
     return failure_of_errno(err.errno or 0)
 
 
 def failure_of_loss(lost: str) -> tuple[str, str]:
-    """Return the same of a connection that was lost: `timeout`, `closed` or `reset`."""
+    """Return the same of a connection that was lost: `timeout`, `stopped`, `closed` or `reset`."""
+    if lost == "stopped":
+        return _STOPPED
     if lost == "timeout":
         return "timeout", "no complete answer in time"
     how = "was reset" if lost == "reset" else "ended"

@@ -152,7 +152,7 @@ def run_redis(reach: Reach, action: RedisAction, limits: Limits) -> ActionResult
     began = time.monotonic()
     address, port = reach.containers[action.service].address, action.port
     replies: list[Json] = []
-    with Wire(began + limits.timeout.seconds) as wire:
+    with Wire(began + limits.timeout.seconds, reach.stop) as wire:
 
         def connect() -> tuple[Wire, Replies]:
             wire.reach(address, port)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import select
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from cleanroom.drive.lost import StoppedError
 from cleanroom.errors import CleanroomError, ExitCode
+
+if TYPE_CHECKING:
+    from cleanroom.drive.reach import Stopping
+
+LOOK = 0.2
+"""Seconds from one look at whether the run is to stop to the next."""
+_T = TypeVar("_T")
 
 
 class OversizeError(CleanroomError):
@@ -19,40 +31,65 @@ class Wire(socket.socket):
     """A TCP connection to an address (never a name); `deadline` is on `time.monotonic()`.
 
     A limit for each read would let a server that trickles go on for ever, so the limits that others set are not heard.
+    Every wait ends soon after `stop` is requested, too.
     """
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, stop: Stopping | None = None) -> None:
         super().__init__(socket.AF_INET, socket.SOCK_STREAM)
         self.deadline = deadline
+        self._stop = stop
         self.lost = ""
-        """`timeout`, `closed` (by the other side) or `reset`, as soon as that has been seen."""
+        """`timeout`, `stopped`, `closed` (by the other side) or `reset`, as soon as that has been seen."""
         self.budget = 0
         """How many more bytes may be received; 0 is without a limit. Each answer begins with a budget of its own."""
 
     def reach(self, address: str, port: int) -> None:
-        """Connect; raises `OSError` with its errno, or `TimeoutError` at the deadline."""
+        """Connect; raises `OSError` with its errno, `StoppedError`, or `TimeoutError` at the deadline."""
         self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._arm()
-        self.connect((address, port))
+        super().settimeout(0)
+        number = self.connect_ex((address, port))
+        if number == errno.EINPROGRESS:
+            poll = select.poll()
+            poll.register(self, select.POLLOUT)
+            while not poll.poll(self._patience() * 1000):
+                pass
+            number = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise OSError(number, os.strerror(number))
 
-    def _arm(self) -> None:
+    def _patience(self) -> float:
+        """Return how many seconds to wait now; raises `StoppedError`, or `TimeoutError` at the deadline."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             self.lost = self.lost or "timeout"
             raise TimeoutError("out of time")
-        super().settimeout(left)
+        if self._stop is None:
+            return left
+        if self._stop.requested:
+            self.lost = self.lost or "stopped"
+            raise StoppedError("the run is to stop")
+        return min(left, LOOK)
 
     def settimeout(self, value: float | None) -> None:
         """Leave the deadline as it is: drivers set limits of their own before each read."""
 
+    def _before_the_deadline(self, act: Callable[[], _T]) -> _T:
+        """Return what `act` does on the socket as soon as it can be done."""
+        while True:
+            super().settimeout(self._patience())
+            try:
+                return act()
+            except OSError as err:
+                # One without an errno is the end of our own patience.
+                if isinstance(err, TimeoutError) and err.errno is None:
+                    continue
+                self.lost = self.lost or "reset"
+                raise
+
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # noqa: ANN401 - no name for it in 3.11
         """Receive before the deadline; raises `OversizeError` beyond the budget."""
-        self._arm()
-        try:
-            count = super().recv_into(buffer, nbytes, flags)
-        except OSError as err:
-            self._note(err)
-            raise
+        receive = super().recv_into
+        count = self._before_the_deadline(lambda: receive(buffer, nbytes, flags))
         if count == 0:
             self.lost = self.lost or "closed"
         if self.budget:
@@ -68,12 +105,8 @@ class Wire(socket.socket):
 
     def sendall(self, data: Any, flags: int = 0) -> None:  # noqa: ANN401 - as above
         """Send before the deadline."""
-        self._arm()
-        try:
-            super().sendall(data, flags)
-        except OSError as err:
-            self._note(err)
-            raise
-
-    def _note(self, err: OSError) -> None:
-        self.lost = self.lost or ("timeout" if isinstance(err, TimeoutError) else "reset")
+        send = super().send
+        rest = memoryview(data)
+        while rest:
+            piece = rest
+            rest = rest[self._before_the_deadline(lambda: send(piece, flags)) :]  # noqa: B023 - called at once

@@ -18,6 +18,7 @@ from cleanroom.drive.wire import OversizeError, Wire
 from cleanroom.text import one_line
 
 if TYPE_CHECKING:
+    from cleanroom.drive.reach import Stopping
     from cleanroom.spec.query import SqlAction
 
 _USER = "root"
@@ -30,10 +31,10 @@ _ENCODERS: dict[Any, Any] = {kind: convert for kind, convert in conversions.item
 class MysqlConnection:
     """One connection; what is sent on it is committed at once unless the statements say otherwise."""
 
-    def __init__(self, address: str, action: SqlAction, deadline: float) -> None:
-        """Connect before `deadline` (on `time.monotonic()`); raises `RefusedError`."""
+    def __init__(self, address: str, action: SqlAction, deadline: float, stop: Stopping | None = None) -> None:
+        """Connect before `deadline` (on `time.monotonic()`) and before `stop` is requested; raises `RefusedError`."""
         self._address, self._action = address, action
-        self._wire = Wire(deadline)
+        self._wire = Wire(deadline, stop)
         self._wire.budget = MAX_BYTES
         try:
             self._wire.reach(address, action.port)

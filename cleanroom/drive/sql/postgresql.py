@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import select
@@ -9,19 +10,22 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psycopg import pq
 from psycopg.errors import Error as DriverError
 
-from cleanroom.drive.lost import failure_of_errno, failure_of_loss
+from cleanroom.drive.lost import StoppedError, failure_of_errno, failure_of_loss
 from cleanroom.drive.sql.answer import MAX_BYTES, Answer, Kept, RefusedError
 from cleanroom.drive.sql.placeholders import Bound
 from cleanroom.drive.sql.values import of_postgresql
-from cleanroom.drive.wire import OversizeError
+from cleanroom.drive.wire import LOOK, OversizeError
 from cleanroom.text import one_line
 
 if TYPE_CHECKING:
+    from cleanroom.drive.reach import Stopping
     from cleanroom.spec.query import Parameter, SqlAction
 
 _USER = "postgres"
@@ -29,7 +33,11 @@ _CANCEL = 0.5
 _TCP_INFO = 192
 _RECEIVED = slice(128, 136)
 """Where the kernel writes `tcpi_bytes_received` (linux/tcp.h)."""
-_STATE = re.compile(r'\tErrorResponse\t(?: [SV] "[^"]*")* C "([0-9A-Z]{5})"')
+_STATE = re.compile(r":  ([0-9A-Z]{5}): ([^\n]*)")
+"""SQLSTATE and message, as libpq words a server's error when it is verbose (after a severity in any language)."""
+_MAPS = Path("/proc/self/maps")
+_VERBOSE = 2
+"""`PQERRORS_VERBOSE` (libpq-fe.h)."""
 _NOT_LISTED = ("PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGDATESTYLE", "PGTZ", "PGGEQO", "PGLOCALEDIR")
 _lock = threading.Lock()
 _forgotten = False
@@ -51,6 +59,16 @@ def _forget_environment() -> None:
             for name in (*listed, *_NOT_LISTED):
                 os.environ.pop(name, None)
             _forgotten = True
+
+
+@cache
+def _libpq() -> ctypes.CDLL:
+    """Return the libpq that psycopg has loaded, for the one function that it does not offer; raises `RefusedError`."""
+    paths = (line.split(maxsplit=5)[-1].strip() for line in _MAPS.read_text("utf-8", "replace").splitlines())
+    found = next((path for path in paths if Path(path).name.startswith("libpq")), "")
+    if not found:
+        raise RefusedError("engine", "psycopg's libpq is not among the libraries of this process")
+    return ctypes.CDLL(found)
 
 
 def _conninfo(address: str, action: SqlAction) -> bytes:
@@ -76,31 +94,30 @@ def _conninfo(address: str, action: SqlAction) -> bytes:
 class PostgresqlConnection:
     """One connection; what is sent on it is committed at once unless the statements say otherwise."""
 
-    def __init__(self, address: str, action: SqlAction, deadline: float) -> None:
-        """Connect before `deadline` (on `time.monotonic()`); raises `RefusedError`."""
+    def __init__(self, address: str, action: SqlAction, deadline: float, stop: Stopping | None = None) -> None:
+        """Connect before `deadline` (on `time.monotonic()`) and before `stop` is requested; raises `RefusedError`."""
         _forget_environment()
         self._deadline = deadline
+        self._stop = stop
         self._lost = ""
         if "\0" in action.user + action.password + action.database:
             raise RefusedError("not_started", "a user, a password or a name of a database with NUL cannot be sent")
         self._connection = pq.PGconn.connect_start(_conninfo(address, action))
         self._socket: socket.socket | None = None
-        # The SQLSTATE of a refusal has no function in libpq, only its record of the protocol (4 KiB stay behind).
-        trace = os.memfd_create("cleanroom-sql")
+        # The SQLSTATE of a refusal has no function in libpq: it stands in the message, if that is verbose.
+        pointer: int = self._connection.pgconn_ptr  # type: ignore[attr-defined] # its Protocol leaves it out
+        _libpq().PQsetErrorVerbosity(ctypes.c_void_p(pointer), _VERBOSE)
         try:
-            self._connect(trace)
+            self._connect()
         except BaseException:
             self.close()
             raise
-        finally:
-            os.close(trace)
 
-    def _connect(self, trace: int) -> None:
+    def _connect(self) -> None:
         connection = self._connection
         if connection.status == pq.ConnStatus.BAD:
             raise RefusedError(*self._why_not(connection.error_message))
         self._socket = socket.socket(fileno=os.dup(connection.socket))
-        connection.trace(trace)
         wanted: int = pq.PollingStatus.WRITING
         try:
             while wanted not in (pq.PollingStatus.OK, pq.PollingStatus.FAILED):
@@ -111,17 +128,17 @@ class PostgresqlConnection:
                 wanted = connection.connect_poll()
         except TimeoutError:
             raise RefusedError("timeout", "the server did not let anybody in in time") from None
-        finally:
-            connection.untrace()
+        except StoppedError:
+            raise RefusedError(*failure_of_loss("stopped")) from None
         if wanted == pq.PollingStatus.FAILED:
-            found = _STATE.search(os.pread(trace, 1 << 16, 0).decode("utf-8", "replace"))
-            said = _said(connection.error_message)
-            raise RefusedError(*((f"sql:{found.group(1)}", said) if found else self._why_not(connection.error_message)))
+            raise RefusedError(*self._why_not(connection.error_message))
         connection.nonblocking = 1
         connection.notice_handler = None
 
     def _why_not(self, said: bytes) -> tuple[str, str]:
-        """Return why there is no connection, where the server did not say so."""
+        """Return why there is no connection: the server's own code, or what became of the connection."""
+        if found := _STATE.search(said.decode("utf-8", "replace")):
+            return f"sql:{found.group(1)}", one_line(found.group(2), 500)
         if self._lost:
             return failure_of_loss(self._lost)
         if self._socket is None:
@@ -144,13 +161,16 @@ class PostgresqlConnection:
             self._lost = self._lost or "reset"
 
     def _wait(self, *, reading: bool = True, writing: bool = False) -> None:
-        left = self._deadline - time.monotonic()
-        descriptor = self._connection.socket
         poll = select.poll()
-        poll.register(descriptor, (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0))
-        if left <= 0 or not poll.poll(left * 1000):
-            self._lost = self._lost or "timeout"
-            raise TimeoutError("out of time")
+        poll.register(self._connection.socket, (select.POLLIN * reading) | (select.POLLOUT * writing))
+        while (left := self._deadline - time.monotonic()) > 0:
+            if poll.poll((left if self._stop is None else min(left, LOOK)) * 1000):
+                return
+            if self._stop is not None and self._stop.requested:
+                self._lost = self._lost or "stopped"
+                raise StoppedError("the run is to stop")
+        self._lost = self._lost or "timeout"
+        raise TimeoutError("out of time")
 
     def _received(self) -> int:
         """Return how many bytes have come on this connection, by the kernel's count."""
@@ -172,6 +192,8 @@ class PostgresqlConnection:
             answer = self._execute(statement)
         except TimeoutError:
             answer = self._failed("timeout", "the statement did not end in time")
+        except StoppedError:
+            answer = self._failed(*failure_of_loss("stopped"))
         except OversizeError as err:
             answer = self._failed("network_failure", err.message)
         except DriverError as err:

@@ -27,12 +27,14 @@ MAX_FILE = 16 << 20
 def connect(reach: Reach, action: SqlAction, deadline: float) -> Connection:
     """Return a connection to the service's address, every wait of which ends at `deadline` (on `time.monotonic()`).
 
+    The end of the run ends them, too.
+
     Raises `RefusedError` with an error type. No environment variable, file or name of the machine has a say in it.
     """
     address = reach.containers[action.service].address
     if action.dialect == "mysql":
-        return MysqlConnection(address, action, deadline)
-    return PostgresqlConnection(address, action, deadline)
+        return MysqlConnection(address, action, deadline, reach.stop)
+    return PostgresqlConnection(address, action, deadline, reach.stop)
 
 
 def run_sql(reach: Reach, action: SqlAction, limits: Limits, context: str) -> ActionResult:
@@ -42,8 +44,12 @@ def run_sql(reach: Reach, action: SqlAction, limits: Limits, context: str) -> Ac
     comment = {"traceparent": context} if context else {}
     if action.sessions:
         meeting = Meeting(
-            action, deadline, open_connection=lambda: connect(reach, action, deadline), context=comment
-        )  # fmt: skip
+            action,
+            deadline,
+            open_connection=lambda: connect(reach, action, deadline),
+            context=comment,
+            stop=reach.stop,
+        )
         return meeting.hold()
     try:
         statements = _statements(reach, action)

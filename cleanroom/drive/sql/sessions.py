@@ -13,15 +13,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cleanroom.drive.lost import failure_of_loss
 from cleanroom.drive.result import ActionResult, Breach
 from cleanroom.drive.sql.answer import Answer, Connection, RefusedError
 from cleanroom.drive.sql.placeholders import Bound, with_context
+from cleanroom.drive.wire import LOOK
 from cleanroom.quantity import Duration
 from cleanroom.spec.comparator import describe, judge
 from cleanroom.text import one_line
 
 if TYPE_CHECKING:
     from cleanroom.canonical import Json
+    from cleanroom.drive.reach import Stopping
     from cleanroom.spec.query import SessionStep, SqlAction, SqlSession
 
 _SET = {
@@ -60,18 +63,20 @@ class Meeting:
         *,
         open_connection: Callable[[], Connection],
         context: Mapping[str, str],
+        stop: Stopping,
     ) -> None:
         """`deadline` is on `time.monotonic()`; `open_connection` raises `RefusedError`."""
         self._action = action
         self._deadline = deadline
         self._open = open_connection
         self._context = context
+        self._stop = stop
         self._changed = threading.Condition()
         self._courses = {session.name: _Course(session) for session in action.sessions}
         self._came: dict[str, set[str]] = {}
 
     def hold(self) -> ActionResult:
-        """Let every session run to its end; never raises and lasts until the deadline at most."""
+        """Let every session run to its end; never raises and lasts at most until the deadline or the run's end."""
         began = time.monotonic()
         threads = [
             threading.Thread(target=self._run, args=(course,), name=f"sql-{name}", daemon=True)
@@ -145,17 +150,22 @@ class Meeting:
         return True
 
     def _await(self, course: _Course, number: int, arrived: Callable[[], bool], others: tuple[_Course, ...]) -> bool:
-        """Wait on the lock until `arrived`, the deadline, or the end of a session that would have had to come."""
+        """Wait on the lock until `arrived`, the deadline, or the end of the run or of whoever should have come."""
         while not arrived():
             # One that the deadline ended was still to come: it is told as that.
             ended = (c for c in others if c.over and c.error_type != "timeout" and not self._is_there(c, course))
             gone = next((c.session.name for c in ended), "")
             left = self._deadline - time.monotonic()
-            if not gone and left > 0:
-                self._changed.wait(left)
+            stopped = self._stop.requested
+            if not gone and not stopped and left > 0:
+                self._changed.wait(min(left, LOOK))
                 continue
-            kind = "not_started" if gone else "timeout"
-            why = f"the session {gone} has ended before it" if gone else self._who_waits(others)
+            if stopped:
+                kind, why = failure_of_loss("stopped")
+            elif gone:
+                kind, why = "not_started", f"the session {gone} has ended before it"
+            else:
+                kind, why = "timeout", self._who_waits(others)
             course.error_type = course.error_type or kind
             where = f"{course.session.name}, statement {number}"
             course.message = course.message or f"{where} waited for {course.waits_for} in vain: {why}"
