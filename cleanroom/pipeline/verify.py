@@ -10,13 +10,15 @@ from cleanroom.pipeline.folder import FILES
 from cleanroom.pipeline.retelling import Told, find_journal, retell
 from cleanroom.plan.build import schedule_digest
 from cleanroom.report.digests import SUMS
+from cleanroom.report.figures import timeline_files
 from cleanroom.report.logs import log_files
 from cleanroom.report.traces import trace_files
 from cleanroom.report.verification import Discrepancy, Verification, check_document, check_sums
 from cleanroom.report.write import RENDERERS
 from cleanroom.text import one_line
 
-_FOLDERS = ("journal", "traces", "logs")
+_MADE = ("traces", "logs", "timelines")
+_FOLDERS = ("journal", *_MADE)
 
 
 def verify(text: str) -> Verification:
@@ -30,7 +32,7 @@ def verify(text: str) -> Verification:
             f"{one_line(text)}: this journal lies in no report folder", remedy="name the whole report folder of a run"
         )
     root = journal.parent
-    files = _files(root)
+    files = files_of(root)
     missing = [name for name in ("report.json", SUMS) if name not in files]
     if missing:
         raise UsageError(
@@ -53,10 +55,10 @@ def _compare(told: Told, files: dict[str, bytes], sums: tuple[Discrepancy, ...])
     found = [*_plans(told)]
     for name, render in RENDERERS.items():
         found += check_document(name, files.get(name), render(told.report), masked=masked)
-    made = dict((*log_files(told.report), *trace_files(told.report)))
+    made = dict((*log_files(told.report), *timeline_files(told.report), *trace_files(told.report)))
     for name, data in made.items():
         found += check_document(name, files.get(name), data.decode("utf-8", "backslashreplace"), masked=masked)
-    extra = sorted(n for n in files if n.startswith(("traces/", "logs/")) and n not in made)
+    extra = sorted(n for n in files if n.split("/")[0] in _MADE and n not in made)
     found += [Discrepancy(file=name, says="a file", should="none: the journal makes no such file") for name in extra]
     unknown: list[str] = []
     if found and not sums and masked:
@@ -85,7 +87,7 @@ def _plans(told: Told) -> list[Discrepancy]:
     ]  # fmt: skip
 
 
-def _files(root: Path) -> dict[str, bytes]:
+def files_of(root: Path) -> dict[str, bytes]:
     """Return the report's files by name; links are not followed, so one in a file's place is a missing file."""
     found = [root / name for name in FILES]
     for folder in _FOLDERS:

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from cleanroom.drive.workload.operation import WorkloadRecord
+from cleanroom.pipeline.verify import verify
 from cleanroom.run.journal import read_journal
 from cleanroom.run.record import IterationRecord
 from tests.engine import runs
@@ -17,6 +18,8 @@ SCENARIOS = {
     "some fail and nothing speaks of it": "of 100 operations failed: list their error types in `allow`",
     "an expectation of an operation is broken": "none of 10 operations succeeded (a broken expect 10)",
     "a rate that one worker cannot keep": "of 500 operations were begun: a rate of 500/s was asked for",
+    "what is allowed hides no other failure": "of 40 operations failed: list their error types in `allow`",
+    "the time of the step is over before anything begins": "0 of operations were begun: 20ms passed before it was done",
     "the time of the step is over first": "operations were begun: 4s passed before it was done",
 }
 
@@ -54,6 +57,11 @@ def test_both_iterations_have_one_digest_while_workloads_run(ran):
     found = [iteration["digests"]["digest"] for iteration in ran.suite("workload")["iterations"]]
     assert len(found) == 2
     assert len(set(found)) == 1
+
+
+def test_the_report_with_its_time_lines_is_verified(ran):
+    assert list((ran.out / "timelines").iterdir())
+    assert verify(str(ran.out)).discrepancies == ()
 
 
 def test_a_closed_loop_does_every_operation_once_with_the_same_values_in_both_iterations(iterations):

@@ -6,8 +6,11 @@ import json
 import pytest
 
 from cleanroom.errors import UsageError
-from cleanroom.pipeline.verify import verify
+from cleanroom.pipeline.verify import files_of, verify
+from cleanroom.report.verification import check_sums
+from cleanroom.report.write import write_report
 from tests.unit.pipeline.journals import contents, recorded
+from tests.unit.report.workloads import working
 from tests.unit.run.worlds import behaving
 
 
@@ -158,3 +161,18 @@ def test_another_version_is_named_as_a_possible_cause(folder):
     found = verify(str(folder))
     assert found.discrepancies
     assert "version 0.0.0-other wrote the report" in found.unknown[0]
+
+
+def test_every_file_of_a_report_with_workloads_is_looked_at(tmp_path):
+    write_report(working(), tmp_path)
+    files = files_of(tmp_path)
+    assert files == contents(tmp_path)
+    assert any(name.startswith("timelines/") for name in files)
+    assert check_sums(files["SHA256SUMS"].decode(), files) == ()
+
+
+def test_a_time_line_that_the_journal_does_not_make_is_found(folder):
+    (folder / "timelines").mkdir()
+    (folder / "timelines" / "more.svg").write_text("<svg/>")
+    sum_again(folder)
+    assert [(d.file, d.says) for d in verify(str(folder)).discrepancies] == [("timelines/more.svg", "a file")]
