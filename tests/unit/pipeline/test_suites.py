@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from cleanroom.errors import ExitCode, UsageError
-from cleanroom.pipeline.suites import MAX_SEED, InvalidSpecsError, load_plans, load_runnable, render_specs
+from cleanroom.errors import ExitCode, InconclusiveError, UsageError
+from cleanroom.pipeline.suites import (
+    MAX_SEED,
+    InvalidSpecsError,
+    check_machine,
+    load_plans,
+    load_runnable,
+    render_specs,
+)
 from tests.unit.pipeline.specs import options, spec
 
 RANDOM = "determinism: {seed: random}"
@@ -127,3 +134,26 @@ def test_rendering_asks_for_no_valid_spec_and_tells_the_problems_of_all_template
     (tmp_path / "b.cleanroom.yaml").write_text("colour: '{{ sed }}'\n")
     with pytest.raises(InvalidSpecsError, match="did you mean seed"):
         render_specs(options(tmp_path))
+
+
+@pytest.mark.parametrize("place", ["determinism", "scenario"])
+def test_a_machine_with_one_cpu_varies_none(tmp_path, place):
+    """Of the plans, whoever asks for it: one that varies something else runs there."""
+    suite, one = ("[hostname, cpus]", "") if place == "determinism" else ("[hostname]", ", vary: [cpus]")
+    (tmp_path / "a.cleanroom.yaml").write_text(
+        "cleanroom: 1\nmeta: {name: a}\nservices: {db: {image: i}}\n"
+        f"scenarios: [{{name: s, steps: [{{name: x, sleep: 1ms}}]{one}}}]\n"
+        f"determinism: {{iterations: 3, vary: {suite}}}\n",
+        encoding="utf-8",
+    )
+    plans = load_plans(options(tmp_path)).plans
+    check_machine(plans, 2)
+    with pytest.raises(InconclusiveError, match="a varies cpus, and this machine has one CPU") as caught:
+        check_machine(plans, 1)
+    assert caught.value.exit_code == ExitCode.INCONCLUSIVE
+    assert "take cpus out of `vary`" in caught.value.remedy
+
+
+def test_a_machine_with_one_cpu_varies_everything_else(tmp_path):
+    spec(tmp_path, "b.cleanroom.yaml")
+    check_machine(load_plans(options(tmp_path)).plans, 1)
