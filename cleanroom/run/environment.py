@@ -74,13 +74,13 @@ class Closed:
 class Environment:
     """Opened once, closed once; `close` works after any failure of `open`."""
 
-    def __init__(self, ports: Ports, plan: Plan, tracer: Tracer, *, slot: int, scene: tuple[int, str]) -> None:
-        """`scene` is the 0-based iteration, and the scenario or `suite`: whom the environment is for."""
+    def __init__(self, ports: Ports, plan: Plan, tracer: Tracer, *, slot: int, scene: tuple[int, str, str]) -> None:
+        """`scene` is whom it is for: the 0-based iteration, the scenario or `suite`, and which part of it or ``."""
         self._ports = ports
         self._plan = plan
         self._tracer = tracer
         self._scene = scene
-        self.id = f"{plan.suite.name}-{scene[0]}-{scene[1]}"
+        self.id = f"{plan.suite.name}-{scene[0]}-{scene[1]}{scene[2]}"
         self.slot: Slot = ports.network.slots()[slot]
         self._network = f"clr-{ports.run_id}-{slot}-{ports.token()}"
         self._shots = Shots(ports, plan, self.slot, self._network)
@@ -90,7 +90,7 @@ class Environment:
         self._opened = False
         self._timings: dict[str, float] = {}
         self._usage = usage_watch(ports.engine, ports.gauge, plan.suite)
-        self._surroundings = Surroundings(ports, plan, scene, self.id)
+        self._surroundings = Surroundings(ports, plan, scene[:2], self.id)
         self._forget = ports.stop.register(self._abort)
 
     @property

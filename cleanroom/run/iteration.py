@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from cleanroom.errors import ExitCode, InterruptedRunError
 from cleanroom.plan.model import Plan
+from cleanroom.run.apart import Apart, joined
 from cleanroom.run.environment import Closed, Environment
 from cleanroom.run.events import Event
 from cleanroom.run.journal import Journal
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import IterationRecord, ScenarioRecord, Trouble
-from cleanroom.run.scenario import mark, play
+from cleanroom.run.scenario import look, mark, play
 from cleanroom.run.stage import Stage
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, StartTrace, Tracer, span
 from cleanroom.run.trouble import trouble_of
@@ -83,7 +84,7 @@ class Iteration:
             self._plan,
             tracer,
             slot=record.slot,
-            scene=(record.index, label),
+            scene=(record.index, label, ""),
         )
 
     def _stage(self, record: IterationRecord, tracer: Tracer, environment: Environment) -> Stage:
@@ -95,6 +96,8 @@ class Iteration:
     def _alone(self, record: IterationRecord, scenario: Scenario, tracer: Tracer, root: OpenSpan) -> ScenarioRecord:
         """Play a scenario in a fresh environment of its own, which is closed whatever happens."""
         environment = self._environment(record, scenario.name, tracer)
+        stage = self._stage(record, tracer, environment)
+        apart = Apart(stage, record.slot, scenario.name)
         clock = self._ports.clock
         with span(tracer, "cleanroom.scenario", {"cleanroom.scenario": scenario.name}, root) as opened:
             result = ScenarioRecord(
@@ -102,12 +105,14 @@ class Iteration:
                 start_ns=clock.now_ns(),
             )  # fmt: skip
             try:
+                if scenario.property is not None and scenario.property.isolation == "example":
+                    result = replace(result, property=look(stage, scenario, opened, apart.inside))
                 environment.open(opened)
-                result = play(self._stage(record, tracer, environment), scenario, opened, result)
+                result = play(stage, scenario, opened, result)
                 if self._ports.keep and record.index == 0:
                     self._keep(environment)
             except Exception as err:  # noqa: BLE001 - a defect ends in a report and a clean engine too
-                result = replace(result, outcome="error", trouble=trouble_of(err))
+                result = replace(result, outcome="error", trouble=apart.left.trouble or trouble_of(err))
                 mark(opened, "error", str(err))
             except BaseException:
                 # A mistake of the program is no reason to leave containers behind.
@@ -116,7 +121,7 @@ class Iteration:
             closed = self._close(environment, opened, failed=result.outcome != "passed")
             if closed.trouble is not None:
                 mark(opened, "error", closed.trouble.message)
-        return _with_environment(replace(result, end_ns=clock.now_ns()), closed, shared=False)
+        return _with_environment(replace(result, end_ns=clock.now_ns()), joined(apart.left, closed), shared=False)
 
     def _keep(self, environment: Environment) -> None:
         """Leave the environment up until the run is asked to stop, an hour at most, and say how to get in."""

@@ -8,94 +8,51 @@ first.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
 
-from cleanroom.errors import EngineError, InterruptedRunError
+from cleanroom.errors import EngineError
 from cleanroom.plan.stream import stream_digest
 from cleanroom.run.bounds import Bounds
 from cleanroom.run.chaos import Chaos
-from cleanroom.run.environment import Environment
+from cleanroom.run.quiet import QuietSpan, QuietTracer, unheard
 from cleanroom.run.record import PropertyRecord, StepRecord
 from cleanroom.run.search import Example, search
 from cleanroom.run.stage import Stage
 from cleanroom.run.stepper import Stepper
-from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer
+from cleanroom.run.tracing import OpenSpan
 from cleanroom.spec.property import Property
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.step import Step
+
+Inside: TypeAlias = Callable[[Callable[[Stage], str]], str]
+"""Takes what is to be done for one example, does it where the example has its place, and returns how it failed."""
 
 
 class _EndError(BaseException):
     """Ends a search from inside: an engine that fails is no counterexample, and hypothesis must not take it for one."""
 
 
-@dataclass(slots=True)
-class _NoSpan:
-    """A span that nobody sees, with a trace issued for what is called under it."""
-
-    environment: Environment
-    ended: bool = False
-    trace_id: str = ""
-    span_id: str = ""
-
-    @property
-    def traceparent(self) -> str:
-        return self.environment.issue()
-
-    def set(self, attributes: Mapping[str, AttributeScalar]) -> None:
-        del attributes
-
-    def event(self, name: str, attributes: Mapping[str, AttributeScalar]) -> None:
-        del name, attributes
-
-    def error(self, message: str) -> None:
-        del message
-
-    def end(self, at_ns: int | None = None) -> None:
-        del at_ns
-        self.ended = True
-
-
-@dataclass(frozen=True, slots=True)
-class _NoTrace:
-    """A tracer without spans of its own."""
-
-    environment: Environment
-    real: Tracer
-
-    def start(
-        self, name: str, attributes: Mapping[str, AttributeScalar], *, parent: Any, start_ns: int | None = None,  # noqa: ANN401 - as the protocol has it
-    ) -> OpenSpan:  # fmt: skip
-        del name, attributes, parent, start_ns
-        return _NoSpan(self.environment)
-
-    def issue_trace(self) -> tuple[str, str]:
-        return self.real.issue_trace()
-
-    def measure(self, name: str, unit: str, value: float, attributes: Mapping[str, AttributeScalar]) -> None:
-        self.real.measure(name, unit, value, attributes)
-
-    def flush(self) -> None:
-        self.real.flush()
-
-    def close(self) -> None:
-        """Leave it open: it belongs to the iteration."""
-
-
 class Examples:
     """Carries out a scenario's steps for single examples."""
 
-    def __init__(self, stage: Stage, scenario: Scenario, wanted: Property, calm: Chaos) -> None:
-        """`calm` has no faults: those of the scenario strike once, and the examples are many."""
-        self._stage = replace(stage, tracer=_NoTrace(stage.environment, stage.tracer))
+    def __init__(
+        self, stage: Stage, scenario: Scenario, wanted: Property, calm: Callable[[Stage], Chaos],
+        inside: Inside | None = None,
+    ) -> None:  # fmt: skip
+        """`calm` has no faults: those of the scenario strike once, and the examples are many.
+
+        Without `inside` every example has its place on `stage`, whose environment is up.
+        """
+        self._stage = stage
         self._scenario = scenario
         self._wanted = wanted
         self._calm = calm
+        self._inside: Inside = inside or (lambda act: act(self._stage))
 
     def find(self) -> PropertyRecord:
-        """Search, or take the one example that was asked for; raises `EngineError` and `InterruptedRunError`."""
+        """Search, or take the one example that was asked for; raises what keeps examples from being run."""
         asked = self._stage.ports.example
         if asked is not None and asked.keys() == self._wanted.given.keys():
             return self._tell(asked, self._guarded(asked), tried=1)
@@ -119,14 +76,23 @@ class Examples:
 
     def _check(self, example: Example) -> str:
         """Return how the steps fail for one example, or the empty string."""
-        if self._stage.ports.stop.requested:
-            raise _EndError from InterruptedRunError("the run was interrupted")
-        ports = replace(self._stage.ports, listen=_unheard)
+        stop = self._stage.ports.stop
+        try:
+            stop.check()
+            failed = self._inside(lambda stage: self._failure(stage, example))
+            # What was cut off is no counterexample.
+            stop.check()
+        except Exception as err:
+            raise _EndError from err
+        return failed
+
+    def _failure(self, stage: Stage, example: Example) -> str:
+        ports = replace(stage.ports, listen=unheard)
+        tracer = QuietTracer(stage.tracer, stage.environment.issue)
+        stage = replace(stage, ports=ports, tracer=tracer)
         bounds = Bounds.of(self._scenario, ports.clock)
-        stepper = Stepper(
-            replace(self._stage, ports=ports), self._scenario, self._calm, bounds, {"example": dict(example)}
-        )
-        nowhere = _NoSpan(self._stage.environment)
+        stepper = Stepper(stage, self._scenario, self._calm(stage), bounds, {"example": dict(example)})
+        nowhere = QuietSpan(stage.environment.issue)
         last: StepRecord | None = None
         failed = ""
         for step in self._scenario.steps:
@@ -149,7 +115,3 @@ class Examples:
         if record.error_type == "engine":
             raise _EndError from EngineError(f"an example could not be run: step {step.name!r}: {record.reason}")
         return record
-
-
-def _unheard(_event: object) -> None:
-    """Tell nobody of the steps of an example: there are many."""

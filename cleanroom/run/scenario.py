@@ -15,7 +15,7 @@ from cleanroom.run.chaos import Chaos, ChaosPorts
 from cleanroom.run.events import Event
 from cleanroom.run.figures import tell_figures
 from cleanroom.run.invariants import InvariantWatch
-from cleanroom.run.property import Examples
+from cleanroom.run.property import Examples, Inside
 from cleanroom.run.record import (
     NO_FACTS,
     FaultRecord,
@@ -180,15 +180,29 @@ def _failed_as_said(steps: tuple[StepRecord, ...]) -> bool:
     return any(s.failed_as_said for s in steps) and not broken
 
 
+def look(
+    stage: Stage, scenario: Scenario, opened: OpenSpan, inside: Inside | None = None
+) -> PropertyRecord | None:  # fmt: skip
+    """Find the example of the scenario's property that is told; None without one. Without `inside`: on this stage.
+
+    Raises what ends the search: `CleanroomError` of every kind.
+    """
+    if scenario.property is None:
+        return None
+    return Examples(
+        stage, scenario, scenario.property, lambda where: Play(where, scenario, opened).calm(), inside
+    ).find()
+
+
 def play(stage: Stage, scenario: Scenario, opened: OpenSpan, record: ScenarioRecord) -> ScenarioRecord:
-    """Run steps and settle under an open scenario span; the outcome goes onto the span."""
+    """Run steps and settle under an open scenario span; the outcome goes onto the span.
+
+    What a property came to is in `record` already where its examples had environments of their own.
+    """
     clock = stage.ports.clock
     began = clock.monotonic()
-    found: PropertyRecord | None = None
-    given: Mapping[str, object] = NO_FACTS
-    if scenario.property is not None:
-        found = Examples(stage, scenario, scenario.property, Play(stage, scenario, opened).calm()).find()
-        given = {"example": json.loads(found.example)}
+    found = record.property or look(stage, scenario, opened)
+    given = NO_FACTS if found is None else {"example": json.loads(found.example)}
     performance = Play(stage, scenario, opened, given)
     steps, faults = performance.run()
     invariants = performance.ask()

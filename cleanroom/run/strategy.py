@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -26,15 +25,10 @@ from cleanroom.spec.generator import (
     UuidGenerator,
     WeightedChoice,
 )
+from cleanroom.spec.identifier import COLUMN_TYPES, FIRST, FURTHER, LONGEST, unreserved
 
-_LONGEST_NAME: Final = 30
 _MOST_IN_SEQUENCE: Final = 10_000
 _PARTS: Final = 10_000
-_TYPES: Final = (
-    "integer", "bigint", "smallint", "numeric(12,2)", "double precision", "varchar(50)", "char(8)", "text", "date",
-    "timestamp",
-)  # fmt: skip
-"""Of columns: every one is known to PostgreSQL, MariaDB and MySQL."""
 
 
 def examples_of(given: Mapping[str, Generator]) -> st.SearchStrategy[dict[str, Any]]:
@@ -70,18 +64,15 @@ def strategy_of(generator: Generator) -> st.SearchStrategy[Any]:  # noqa: C901, 
 
 
 def _identifiers(most: int) -> st.SearchStrategy[str]:
-    """Names that any database takes unquoted: one of letters alone ends in `_`, so that none is a reserved word."""
-    first = st.sampled_from(string.ascii_lowercase)
-    rest = st.text(string.ascii_lowercase + string.digits + "_", max_size=most - 1)
-    return st.builds("{}{}".format, first, rest).map(
-        lambda word: f"{word[:-1]}_" if len(word) > 1 and word.isalpha() else word
-    )
+    """Names that any database takes unquoted."""
+    first, rest = st.sampled_from(FIRST), st.text(FURTHER, max_size=most - 1)
+    return st.builds("{}{}".format, first, rest).map(unreserved)
 
 
 def _tables(most: int) -> st.SearchStrategy[dict[str, Json]]:
-    column = st.fixed_dictionaries({"name": _identifiers(_LONGEST_NAME), "type": st.sampled_from(_TYPES)})
+    column = st.fixed_dictionaries({"name": _identifiers(LONGEST), "type": st.sampled_from(COLUMN_TYPES)})
     columns = st.lists(column, min_size=1, max_size=most, unique_by=lambda one: one["name"])
-    parts: dict[str, st.SearchStrategy[Any]] = {"name": _identifiers(_LONGEST_NAME), "columns": columns}
+    parts: dict[str, st.SearchStrategy[Any]] = {"name": _identifiers(LONGEST), "columns": columns}
     return st.fixed_dictionaries(parts)
 
 

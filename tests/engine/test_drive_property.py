@@ -64,6 +64,26 @@ def test_the_line_fails_in_the_same_way(ran, tmp_path):
     assert [turn["property"]["tried"] for turn in turns(again, "property control-rounding")] == [1, 1]
 
 
+def test_examples_with_environments_of_their_own_know_nothing_of_each_other(ran):
+    suite = ran.suite("property apart")
+    assert suite["verdict"] == "pass", ran.said
+    assert suite["digest"]
+    first, second = (turn["property"] for turn in turns(ran, "property apart"))
+    assert first == second
+    assert (first["broken"], first["tried"]) == ("", 3)
+
+
+def test_the_same_examples_in_one_environment_break_each_other(ran):
+    assert ran.suite("property control-shared")["verdict"] == "fail"
+    assert len(found(ran, "property control-shared")) == 2
+
+
+def test_what_fails_in_a_fresh_environment_shrinks_to_the_smallest_that_does(ran):
+    (turn,) = turns(ran, "property control-apart")
+    assert json.loads(turn["property"]["example"]) == {"n": 10}, turn["property"]
+    assert len(found(ran, "property control-apart")) == 1
+
+
 def test_an_example_that_nobody_generates_is_refused(tmp_path):
     for example, told in (('{"cent": 1}', b"no scenario generates cent"), ("[1]", b"expected a JSON object")):
         refused = cleanroom(str(CONTROL), "--example", example, out=tmp_path / "out")

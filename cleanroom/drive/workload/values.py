@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Final
 
 from cleanroom.canonical import Json
 from cleanroom.plan.stream import Stream
@@ -22,23 +21,7 @@ from cleanroom.spec.generator import (
     TextGenerator,
     UuidGenerator,
 )
-
-_FIRST: Final = "abcdefghijklmnopqrstuvwxyz"
-_FURTHER: Final = _FIRST + "0123456789_"
-_WORDS: Final = """
-add all alter and any array as asc begin both by call case cast char check close cross cube date dec desc div do drop
-dual each else end event exit false fetch float for force from full goto grant group having if in index inner int into
-is join key keys kill lag last lead leave left like limit lines load lock long loop match mod new not null nulls of off
-old on only or order out outer over range rank read real ref row rows rtree set show some sql ssl start table then to
-top trim true undo union using usage use user when where with write xor year zone
-"""
-_RESERVED: Final = frozenset(_WORDS.split())
-"""Words of PostgreSQL, MariaDB and MySQL that are no names, as far as chance could ever hit them."""
-_TYPES: Final = (
-    "integer", "bigint", "smallint", "numeric(12,2)", "double precision", "varchar(50)", "char(8)", "text", "date",
-    "timestamp",
-)  # fmt: skip
-"""Of columns: every one is known to PostgreSQL, MariaDB and MySQL."""
+from cleanroom.spec.identifier import COLUMN_TYPES, FIRST, FURTHER, LONGEST, unreserved
 
 
 def draw_all(generators: Mapping[str, Generator], stream: Stream, number: int) -> dict[str, Json]:
@@ -90,17 +73,16 @@ def weighted(stream: Stream, weights: tuple[float, ...]) -> int:
 def identifier(stream: Stream, most: int) -> str:
     """Draw a name that any database takes unquoted: reserved words are not among them."""
     length = stream.integer(1, most)
-    word = stream.choice(_FIRST) + "".join(stream.choice(_FURTHER) for _ in range(length - 1))
-    return word[:-1] + "_" if word in _RESERVED else word
+    return unreserved(stream.choice(FIRST) + "".join(stream.choice(FURTHER) for _ in range(length - 1)))
 
 
 def _table(stream: Stream, most: int) -> Json:
     columns: list[Json] = []
     names: set[str] = set()
     for place in range(stream.integer(1, most)):
-        name = identifier(stream, 30)
+        name = identifier(stream, LONGEST)
         while name in names:
             name = f"{name[:24]}_{place}"
         names.add(name)
-        columns.append({"name": name, "type": stream.choice(_TYPES)})
-    return {"name": identifier(stream, 30), "columns": columns}
+        columns.append({"name": name, "type": stream.choice(COLUMN_TYPES)})
+    return {"name": identifier(stream, LONGEST), "columns": columns}

@@ -32,8 +32,12 @@ _PROPERTY = Record(
         ),
         "examples": Key(integer(1, MOST_EXAMPLES), "How many examples are tried.", default="50", example="200"),
         "isolation": Key(
-            choice("scenario", later=("example",)), "Whether all examples share one environment, or each has its own.",
-            default="scenario", example="scenario",
+            choice("scenario", "example"),
+            "Whether all examples share the scenario's environment, or each has a fresh one. The fresh ones follow one "
+            "another, and each takes the time that the services need to start and to stop. They are judged by how the "
+            "steps end, by services that die, attempts to get out, and what is left; `expect` is about the example "
+            "that is reported. Not with `environment: suite`.",
+            default="scenario", example="example", errors=("contradiction",),
         ),
         "shrink": Key(
             _SHRINK.into(lambda fields: fields.values.get("budget", SHRINK_BUDGET)),

@@ -22,9 +22,10 @@ from cleanroom.spec.shapes.value import references
 from cleanroom.spec.suite import TIERS, ComposeSource, Report, Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cleanroom.spec.document import Node
+    from cleanroom.spec.scenario import Scenario
     from cleanroom.spec.shapes.place import Place
     from cleanroom.spec.shapes.record import Fields
 
@@ -190,6 +191,16 @@ def belongs() -> Mapping[str, tuple[str, ...]]:
     return MappingProxyType({key: tuple(found) for key, found in places.items()})
 
 
+def _refuse_examples_apart(scenarios: Iterable[Scenario], place: Place) -> None:
+    """Report properties whose examples want fresh environments in a suite whose scenarios all share one."""
+    for one in scenarios:
+        if one.property is not None and one.property.isolation == "example":
+            message = (
+                f"examples of scenario {one.name!r} cannot have environments of their own: all scenarios share one"
+            )
+            place.log.report("contradiction", one.property.at, message, suggestion="take `environment: suite` out")
+
+
 def read_suite(node: Table, place: Place) -> Suite:
     """Return the suite in `node`; what does not fit is reported, and the value is complete only if nothing was."""
     fields: Fields = SUITE(node, place)
@@ -197,6 +208,8 @@ def read_suite(node: Table, place: Place) -> Suite:
     meta: dict[str, Any] = values.pop("meta", {})
     for read_before in ("cleanroom", "vars", "matrix"):
         values.pop(read_before, None)
+    if values.get("environment") == "suite":
+        _refuse_examples_apart(values.get("scenarios", ()), place)
     return Suite(
         name=meta.pop("name", "") or place.log.file.rpartition("/")[2].split(".")[0],
         file=place.log.file,

@@ -188,7 +188,7 @@ READERS = {
         "expect": "validate/scenario:judge_scenario scenario.expect",
         "allow_inconclusive": "validate/scenario:judge_scenario scenario.allow_inconclusive",
         "vary": "plan/surroundings:nuisances s.vary",
-        "property": "run/scenario:play scenario.property",
+        "property": "run/scenario:look scenario.property",
         "expect_failure": "validate/failures:judge_expected_failure scenario.expect_failure",
         "known_failure": "validate/failures:accept scenario.known_failure",
         "steady_state": "validate/steady_state:judge_steady_state scenario.steady_state",
@@ -326,7 +326,8 @@ READERS = {
         "given": "run/search:_trial wanted.given",
         "examples": "run/search:_trial wanted.examples",
         "shrink": "run/search:search wanted.shrink",
-        "oracle": "run/property:Examples._check self._wanted.oracle",
+        "oracle": "run/property:Examples._failure self._wanted.oracle",
+        "isolation": "run/iteration:Iteration._alone scenario.property.isolation",
     },
     "scenarios[].property.shrink": {"budget": "run/search:search wanted.shrink"},
     "scenarios[].property.oracle": {
@@ -722,7 +723,6 @@ WITHOUT_READER = {
     ("compose", "profiles"): "consumed by the loader",
     ("compose", "ignore"): "consumed by the loader",
     ("network", "egress"): "`none` is what every run does and proves; anything else is refused",
-    ("scenarios[].property", "isolation"): "`scenario` is what every run does; `example` is refused",
     ("expect.spans[]", "each"): "the contrary of `some`, and the shape refuses the two against each other",
 }
 """Keys that no part of the program reads after loading, each with the reason why that is not nothing."""
