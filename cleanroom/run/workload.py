@@ -32,6 +32,8 @@ DRIVER: Final = "cleanroom.run.driver"
 _OF_FAILURES: Final = frozenset({"success_rate", "availability", "error_budget.burn"})
 _SHOWN: Final = 5
 _SECOND: Final = 10**9
+# Seconds by which operations may be late in any case: a service that was killed is away for a while.
+_STALL: Final = 5.0
 
 
 def judge_operation(step: Step, result: ActionResult, known: Mapping[str, object]) -> Verdict:
@@ -116,13 +118,28 @@ def shortfall(found: Performance, job: Job) -> str:
     work = job.workload
     if found.error_type:
         return f"{begun} of {asked} were begun: {found.message}"
-    if count is None or begun >= count:
+    if count is None:
         return ""
+    if begun >= count:
+        return _slower(found.operations, work.rate) if work.rate is not None else ""
     words = f"{begun} of {asked} were begun"
     if work.rate is not None and work.duration is not None:
         seconds = max(1, found.ended_ns - found.began_ns) / _SECOND
         return f"{words}: a rate of {work.rate:g}/s was asked for, {begun / seconds:.1f}/s were reached"
     return words
+
+
+def _slower(operations: Operations, rate: float) -> str:
+    """Return how far an open rate was missed, where all operations were begun but over more than twice their time.
+
+    A stall of the services shows in the latencies and is caught up with; workers that are too few never catch up.
+    """
+    planned = (operations.intended_ns[-1] - operations.intended_ns[0]) / _SECOND
+    took = (max(operations.start_ns) - operations.intended_ns[0]) / _SECOND
+    if took <= 2 * planned + _STALL:
+        return ""
+    reached = len(operations) / took
+    return f"a rate of {rate:g}/s was asked for, {reached:.1f}/s were reached by {len(operations)} operations"
 
 
 def speaks_of_failures(expects: tuple[Expect | None, ...], journal: str) -> bool:

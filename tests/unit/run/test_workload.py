@@ -118,6 +118,21 @@ def test_an_open_rate_intends_its_operations_at_fixed_instants_whatever_becomes_
     assert (record.intended, record.rate) == (50, 50.0)
 
 
+@pytest.mark.parametrize(("late", "told"), [(0, ""), (5, ""), (20, "a rate of 10/s was asked for, ")])
+def test_all_operations_over_far_more_than_their_time_are_no_open_rate(late, told):
+    operations = Operations()
+    for number in range(20):
+        due = number * 100_000_000
+        start = due + late * 10**9 * number // 19
+        operations.append(
+            Journalled(
+                index=number, worker=0, name="get", intended_ns=due, start_ns=start, end_ns=start + 1, outcome="ok",
+            )
+        )  # fmt: skip
+    assert module._slower(operations, 10.0).startswith(told)
+    assert bool(module._slower(operations, 10.0)) is bool(told)
+
+
 def test_a_closed_loop_begins_operations_until_its_end(server):
     result, record, _ = ran(load(get(server), workers=2, duration=Duration(2 * 10**9)))
     assert result.error_type == ""
