@@ -35,7 +35,10 @@ _STATEMENT = Record(
     keys={
         "sql": Key(text, "The statement.", example='"update stock set left = left - 1 where id = 7"'),
         "barrier": Key(
-            fixed_text, "Sent when every session that names this barrier has come to it.", example="both-read",
+            fixed_text,
+            "Sent when every session that names this barrier has come to it. Their statements are then under way "
+            "together: what must follow another's end says so with `after`.",
+            example="both-read",
             errors=("impossible", "duplicate-barrier"),
         ),
         "after": Key(
