@@ -1,4 +1,7 @@
-"""When a service is ready (spec.md section 2, `ready`): tcp, http, log, exec, exit, or still running after 200 ms."""
+"""When a service is ready (spec.md section 2, `ready`): tcp, http, log, exec, exit, or still running after 200 ms.
+
+Whatever else a probe may ask (databases, files, figures) is asked through a port: who speaks to them lies above.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import http.client
 import re
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cleanroom import text
@@ -16,7 +19,7 @@ from cleanroom.engine.ports import ContainerState, Engine, ExecSpec
 from cleanroom.errors import EngineError, InterruptedRunError
 from cleanroom.quantity import Duration
 from cleanroom.spec.comparator import describe, judge
-from cleanroom.spec.probe import ExitProbe, HttpProbe, LogProbe, Probe, Question, TcpProbe
+from cleanroom.spec.probe import ContainerProbe, ExitProbe, HttpProbe, LogProbe, Probe, Question, TcpProbe
 from cleanroom.spec.query import ExecAction
 
 if TYPE_CHECKING:
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 LOG_TAIL: Final = 4096
 _STEADY_S: Final = 0.2
 _FIRST_S: Final = 0.005
-_LAST_S: Final = 0.1
 _ATTEMPT_S: Final = 2.0
 _FIRST_ERROR: Final = 400
 _KEPT_LOG: Final = 256 * 1024
@@ -52,14 +54,23 @@ class ReadyCheck:
     traceparent: str = ""
 
 
-def await_ready(engine: Engine, clock: Clock, check: ReadyCheck, abort: Abort | None = None) -> None:
+class Asking(Protocol):
+    """Asks a service a probe that this module cannot ask itself."""
+
+    def __call__(self, check: ReadyCheck, probe: Probe) -> str:
+        """Ask once, within the probe's `timeout`; return "" when it holds, else the question and why it does not."""
+
+
+def await_ready(
+    engine: Engine, clock: Clock, check: ReadyCheck, abort: Abort | None = None, ask: Asking | None = None
+) -> None:
     """Return when every readiness of the service holds.
 
     Raises `EngineError` with the service's position, its exit code and the end of its log when it ends first or
     `ready_timeout` passes, `InterruptedRunError` when `abort` is set.
     """
     deadline = Deadline.after(clock, check.service.ready_timeout.seconds)
-    waiting = _Waiting(engine, clock, check, deadline, abort or threading.Event())
+    waiting = _Waiting(engine, clock, check, deadline, abort or threading.Event(), ask)
     if not check.service.ready:
         waiting.until_steady()
     for probe in check.service.ready:
@@ -73,19 +84,39 @@ class _Waiting:
     check: ReadyCheck
     deadline: Deadline
     abort: Abort
+    ask: Asking | None
 
     def until(self, probe: Probe) -> None:
         question = probe.question
         if isinstance(question, ExitProbe):
             self._until_exit(question, probe.at)
+        elif not _plain(probe):
+            self._until_answered(probe)
         elif isinstance(question, LogProbe):
-            self._until_log(question, probe.at)
+            self._until_log(question, probe)
         else:
-            self._poll(lambda: self._try(question), _describe(question), probe.at)
+            self._poll(lambda: self._try(question), lambda: _describe(question), probe)
+
+    def _until_answered(self, probe: Probe) -> None:
+        if (ask := self.ask) is None:
+            # A probe must never count as held because there is nobody to ask it.
+            raise EngineError(f"there is nobody here to ask a readiness by {type(probe.question).__name__}")
+        said = ""
+
+        def held() -> bool:
+            nonlocal said
+            left = Duration(max(10**6, int(self.deadline.remaining() * 1e9)))
+            found = ask(self.check, replace(probe, timeout=min(probe.timeout, left)))
+            # An attempt that the end itself cut short tells less than the one before it.
+            said = said if found and said and left < probe.timeout else found
+            return not found
+
+        self._poll(held, lambda: said, probe)
 
     def until_steady(self) -> None:
         """Wait for the default: running, and still running 200 ms later."""
-        self._poll(lambda: self._state().status == "running", "running", self.check.service.at)
+        always = Probe(question=ExecAction(command=()), at=self.check.service.at)
+        self._poll(lambda: self._state().status == "running", lambda: "running", always)
         self.clock.sleep(_STEADY_S)
         if self._state().status != "running":
             raise self._failure(f"did not stay up for {_STEADY_S * 1000:g} ms", self.check.service.at)
@@ -102,7 +133,7 @@ class _Waiting:
         if code != probe.code:
             raise self._failure(f"should have ended with exit code {probe.code}, but ended with {code}", at)
 
-    def _until_log(self, probe: LogProbe, at: Position) -> None:
+    def _until_log(self, question: LogProbe, probe: Probe) -> None:
         seen = bytearray()
         lock = threading.Lock()
         changed = threading.Event()
@@ -113,7 +144,7 @@ class _Waiting:
                 del seen[: max(0, len(seen) - _KEPT_LOG)]
             changed.set()
 
-        pattern = re.compile(probe.matches)
+        pattern = re.compile(question.matches)
 
         def found() -> bool:
             if not changed.is_set():
@@ -125,7 +156,7 @@ class _Waiting:
 
         stop = self.engine.follow_logs(self.check.container, sink)
         try:
-            self._poll(found, _describe(probe), at)
+            self._poll(found, lambda: _describe(question), probe)
         finally:
             stop()
 
@@ -139,8 +170,7 @@ class _Waiting:
             case ExecAction():
                 return self._exec(question)
             case _:
-                # The suite is refused before anything starts; a probe must never count as held because nobody asks it.
-                raise EngineError(f"a readiness by {type(question).__name__} cannot be asked in this version")
+                return False
 
     def _exec(self, probe: ExecAction) -> bool:
         environment = {"TRACEPARENT": self.check.traceparent} if self.check.traceparent else {}
@@ -156,10 +186,10 @@ class _Waiting:
                 raise
             return False
 
-    def _poll(self, attempt: Callable[[], bool], wanted: str, at: Position) -> None:
-        pause = _FIRST_S
+    def _poll(self, attempt: Callable[[], bool], wanted: Callable[[], str], probe: Probe) -> None:
+        pause, at = _FIRST_S, probe.at
         # What a one-shot service said before its end still counts.
-        may_end = any(isinstance(probe.question, ExitProbe) for probe in self.check.service.ready)
+        may_end = any(_of_an_end(probe.question) for probe in self.check.service.ready)
         while True:
             if self.abort.is_set():
                 raise InterruptedRunError(f"waiting for service {self.check.service.name} was given up")
@@ -170,9 +200,9 @@ class _Waiting:
             if over:
                 raise self._failure(f"ended with exit code {state.exit_code} before it was ready", at, state)
             if self.deadline.expired():
-                raise self._failure(self._late(wanted), at, state)
+                raise self._failure(self._late(wanted()), at, state)
             self.clock.sleep(min(pause, self.deadline.remaining()))
-            pause = min(pause * 1.5, _LAST_S)
+            pause = min(pause * 1.5, probe.interval.seconds)
 
     def _late(self, wanted: str) -> str:
         return f"was not ready within {self.check.service.ready_timeout}: expected {wanted}"
@@ -189,6 +219,27 @@ class _Waiting:
             f"{prefix(where)}service {service.name} {what} ({facts})\n{log_excerpt(self.engine, self.check.container)}",
             remedy="correct the service so that it starts, or its `ready` and `ready_timeout`",
         )
+
+
+def _plain(probe: Probe) -> bool:
+    """Whether the probe is one of those that are asked here, as fast as can be."""
+    question = probe.question
+    if probe.tolerance is not None:
+        return False
+    match question:
+        case ExecAction():
+            return question == ExecAction(command=question.command)
+        case LogProbe():
+            return question.count is None
+        case _:
+            return isinstance(question, TcpProbe | HttpProbe)
+
+
+def _of_an_end(question: Question) -> bool:
+    """Whether a container that has ended may be what the readiness waits for."""
+    if not isinstance(question, ContainerProbe):
+        return isinstance(question, ExitProbe)
+    return question.what == "exit_code" or (question.what == "state" and judge(question.wanted, "exited").holds)
 
 
 def prefix(at: Position) -> str:

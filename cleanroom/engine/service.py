@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from cleanroom.clock import Clock
 from cleanroom.engine.ports import ContainerSpec, Engine, Mount
-from cleanroom.engine.ready import Abort, ReadyCheck, await_ready, log_excerpt, prefix
+from cleanroom.engine.ready import Abort, Asking, ReadyCheck, await_ready, log_excerpt, prefix
 from cleanroom.errors import CleanroomError, EngineError, InterruptedRunError
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ class Stage:
     clock: Clock
     progress: Callable[[str, str], None] = lambda _service, _phase: None
     abort: Abort | None = None
+    ask: Asking | None = None
+    """Asks the probes of a readiness that need a client, e.g. of a database."""
 
 
 def container_name(run: str, slot: int, service: str, token: str) -> str:
@@ -184,6 +186,15 @@ def restart_service(stage: Stage, placed: Placed, container: str) -> Started:
     return _start(stage, placed, done, stage.abort or threading.Event())
 
 
+def await_service(stage: Stage, placed: Placed, container: str, abort: Abort | None = None) -> None:
+    """Wait until a service that was started is ready; raises as `await_ready` does."""
+    place = placed.placement
+    check = ReadyCheck(
+        service=placed.service, container=container, address=place.address, traceparent=place.traceparent
+    )
+    await_ready(stage.engine, stage.clock, check, abort or stage.abort, stage.ask)
+
+
 def stop_services(
     stage: Stage, waves: Sequence[Sequence[str]], services: Mapping[str, tuple[Service, str]]
 ) -> tuple[Stopped, ...]:
@@ -244,12 +255,7 @@ def _start(stage: Stage, placed: Placed, created: Future[str], abort: Abort) -> 
             excerpt = log_excerpt(stage.engine, container)
             raise EngineError(f"{err.message}\n{excerpt}", remedy=err.remedy) from err
     place = placed.placement
-    await_ready(
-        stage.engine,
-        stage.clock,
-        ReadyCheck(service=service, container=container, address=place.address, traceparent=place.traceparent),
-        abort,
-    )
+    await_service(stage, placed, container, abort)
     stage.progress(service.name, "ready")
     return Started(
         service=service.name,

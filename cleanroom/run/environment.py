@@ -11,12 +11,12 @@ from typing import Final, Literal, TypedDict
 from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerSpec, Inventory
 from cleanroom.engine.processes import processes_of
-from cleanroom.engine.ready import ReadyCheck, await_ready
 from cleanroom.engine.service import (
     Placed,
     Placement,
     Stage,
     Started,
+    await_service,
     container_name,
     remove_services,
     restart_service,
@@ -30,6 +30,7 @@ from cleanroom.quantity import Duration
 from cleanroom.run.events import Event
 from cleanroom.run.output import read_output
 from cleanroom.run.ports import Ports
+from cleanroom.run.readiness import Readiness
 from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
 from cleanroom.run.shots import Shots
 from cleanroom.run.surroundings import Surroundings
@@ -158,7 +159,8 @@ class Environment:
         self._timings["start"] = clock.monotonic() - began
 
     def _stage(self) -> Stage:
-        return Stage(self._ports.engine, self._ports.clock, progress=self._progress, abort=_StopFlag(self._ports))
+        ask = Readiness(ports=self._ports, plan=self._plan, environment=self.id, others=lambda: self.containers).ask
+        return Stage(self._ports.engine, self._ports.clock, self._progress, _StopFlag(self._ports), ask)
 
     def _progress(self, service: str, phase: str) -> None:
         if phase in ("starting", "stopping"):
@@ -189,18 +191,10 @@ class Environment:
         """Start a dead service again, unless it runs, and wait until it is ready (a fault's end)."""
         before = self._started[service]
         if self._ports.engine.inspect(before.container).status == "running":
-            self._await_again(service)
+            await_service(self._stage(), self._placed[service], before.container)
             return
         started = restart_service(self._stage(), self._placed[service], before.container)
         self._started[service] = replace(before, ready_ns=started.ready_ns)
-
-    def _await_again(self, service: str) -> None:
-        place = self._placed[service]
-        check = ReadyCheck(
-            service=place.service, container=self._started[service].container, address=place.placement.address,
-            traceparent=place.placement.traceparent,
-        )  # fmt: skip
-        await_ready(self._ports.engine, self._ports.clock, check, _StopFlag(self._ports))
 
     def _abort(self) -> None:
         """Kill every container, so that nobody goes on waiting for one: the run is to stop."""

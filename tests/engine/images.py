@@ -18,6 +18,8 @@ FOLDERS = {
     "cleanroom-tests/postgres:17": "postgres",
     "cleanroom-tests/mariadb:11.8": "mariadb",
     "cleanroom-tests/redis:8": "redis",
+    "cleanroom-tests/nginx:1.26": "nginx",
+    "cleanroom-tests/healthcheck:1": "healthcheck",
 }
 
 

@@ -172,17 +172,15 @@ _READY_HTTP = Record(
 _READY_LOG = Record(
     place="services.<name>.ready[].log",
     doc="What the service has written to its standard output and error.",
-    keys={"matches": _MATCHES, "count": Key(_COUNT.shape, _COUNT.doc, _COUNT.default, "{gte: 2}", later=True)},
+    keys={"matches": _MATCHES, "count": Key(_COUNT.shape, _COUNT.doc, _COUNT.default, "{gte: 2}")},
     required=("matches",),
 )
 _READY_EXEC = Record(
     place="services.<name>.ready[].exec",
     doc="A command inside the service's container.",
-    keys={
-        name: Key(key.shape, key.doc, example=key.example, later=name != "command") for name, key in EXEC_KEYS.items()
-    },
+    keys=EXEC_KEYS,
     required=("command",),
-)  # fmt: skip
+)
 
 
 def _http(node: Node, place: Place) -> HttpProbe:
@@ -256,23 +254,19 @@ _READY_QUESTIONS = {
     ),
     "healthcheck": Key(
         true.then(lambda _true: HealthcheckProbe()), "The health check of the service's image reports healthy.",
-        later=True,
     ),
-    "sql": Key(ready_sql, "A query succeeds.", example='{query: "select 1"}', later=True),
-    "redis": Key(ready_redis, "Commands succeed.", example="{command: [PING]}", later=True),
-    **{
-        name: Key(key.shape, key.doc, example=key.example, later=True)
-        for name, key in _questions("services.<name>.ready[].").items()
-    },
+    "sql": Key(ready_sql, "A query succeeds.", example='{query: "select 1"}'),
+    "redis": Key(ready_redis, "Commands succeed.", example="{command: [PING]}"),
+    **_questions("services.<name>.ready[]."),
 }  # fmt: skip
 _TOLERANCE = "What judges the value of the question, besides what the question itself requires."
 
 
 def _common(*, later: bool) -> dict[str, Key]:
     return {
-        "tolerance": Key(comparator(), _TOLERANCE, example="{lte: 10}", errors=("contradiction",), later=later),
+        "tolerance": Key(comparator(), _TOLERANCE, example="{lte: 10}", errors=("contradiction",)),
         "timeout": Key(positive_duration, "How long one attempt may take.", "2s", "500ms", later=later),
-        "interval": Key(positive_duration, "The pause between two attempts.", "100ms", "50ms", later=later),
+        "interval": Key(positive_duration, "The pause between two attempts.", "100ms", "50ms"),
         "optional": Key(
             boolean, "Whether its failure only degrades the outcome (`degraded`).", default="false", later=later
         ),

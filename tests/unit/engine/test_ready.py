@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from cleanroom.engine.ports import ContainerState, ExecResult, ExecSpec
-from cleanroom.engine.ready import ReadyCheck, await_ready
+from cleanroom.engine.ready import Asking, ReadyCheck, await_ready
 from cleanroom.errors import EngineError, InterruptedRunError
 from cleanroom.quantity import Duration
 from cleanroom.spec.comparator import Comparator
-from cleanroom.spec.probe import ExitProbe, HealthcheckProbe, HttpProbe, LogProbe, Probe, Question
-from cleanroom.spec.query import ExecAction, HttpAction
+from cleanroom.spec.probe import ContainerProbe, ExitProbe, HealthcheckProbe, HttpProbe, LogProbe, Probe, Question
+from cleanroom.spec.query import ExecAction, HttpAction, RedisAction, SqlAction
 from cleanroom.spec.service import Service
 from cleanroom.spec.source import Position
 
@@ -88,11 +88,14 @@ class Engine:
         return stop
 
 
-def wait(engine: Engine, *asked: Question, abort: threading.Event | None = None) -> float:
-    ready = tuple(Probe(question=question, at=Position("a.yaml", 9, 5)) for question in asked)
+def wait(
+    engine: Engine, *asked: Question | Probe, abort: threading.Event | None = None, ask: Asking | None = None
+) -> float:
+    at = Position("a.yaml", 9, 5)
+    ready = tuple(one if isinstance(one, Probe) else Probe(question=one, at=at) for one in asked)
     service = Service(name="db", ready=ready, ready_timeout=Duration(3 * 10**9), at=Position("a.yaml", 4, 3))
     check = ReadyCheck(service=service, container="c", address="198.51.100.1", traceparent="00-1-2-01")
-    await_ready(engine, engine.clock, check, abort)  # type: ignore[arg-type]
+    await_ready(engine, engine.clock, check, abort, ask)  # type: ignore[arg-type]
     return engine.clock.at
 
 
@@ -201,6 +204,64 @@ def test_http_wants_its_status(
     assert set(asked) == {("GET", "/up")}
 
 
-def test_a_probe_that_nobody_can_ask_yet_never_counts_as_held() -> None:
-    with pytest.raises(EngineError, match="HealthcheckProbe cannot be asked in this version"):
+def test_a_probe_that_nobody_is_there_to_ask_never_counts_as_held() -> None:
+    with pytest.raises(EngineError, match="nobody here to ask a readiness by HealthcheckProbe"):
         wait(Engine(Clock()), HealthcheckProbe())
+
+
+@dataclass
+class Asked:
+    """Answers by the clock, after an attempt that takes `takes` seconds or its whole time."""
+
+    clock: Clock
+    answer: Callable[[float], str]
+    takes: float = 0.0
+    probes: list[Probe] = field(default_factory=list)
+
+    def __call__(self, check: ReadyCheck, probe: Probe) -> str:
+        assert (check.container, check.traceparent) == ("c", "00-1-2-01")
+        self.probes.append(probe)
+        self.clock.at += min(self.takes, probe.timeout.seconds)
+        return "it took too long" if probe.timeout.seconds < self.takes else self.answer(self.clock.at)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        SqlAction(query="select 1", port=5432),
+        RedisAction(commands=(("PING",),)),
+        HealthcheckProbe(),
+        LogProbe(matches="up", count=Comparator(tests=(("gte", 2),))),
+        ExecAction(command=("id",), user="postgres"),
+        Probe(question=ExecAction(command=("id",)), tolerance=Comparator(tests=(("eq", "7"),))),
+    ],
+)
+def test_what_needs_a_client_is_asked_through_the_port_until_it_holds(asked: Question | Probe) -> None:
+    clock = Clock()
+    ask = Asked(clock, lambda at: "" if at > 1 else "not yet")
+    assert 1 < wait(Engine(clock), asked, ask=ask) < 1.2
+    assert ask.probes[0] == (asked if isinstance(asked, Probe) else Probe(question=asked))
+
+
+def test_a_pause_grows_to_the_interval() -> None:
+    clock = Clock()
+    ask = Asked(clock, lambda at: "" if at > 2.5 else "not yet")
+    wait(Engine(clock), Probe(question=HealthcheckProbe(), interval=Duration(10**9)), ask=ask)
+    assert len(ask.probes) < 20
+
+
+def test_one_that_is_late_says_what_was_found_while_there_was_time() -> None:
+    clock = Clock()
+    with pytest.raises(EngineError, match=r"a\.yaml:9:5: .* not ready within 3s: expected sql: no table stock \("):
+        wait(Engine(clock), SqlAction(query="x"), ask=Asked(clock, lambda _at: "sql: no table stock", takes=1.5))
+
+
+def test_a_readiness_of_an_ended_container_waits_for_the_end() -> None:
+    clock = Clock()
+    ask = Asked(clock, lambda at: "" if at > 1 else "not ended")
+    ended = ContainerProbe(what="exit_code", wanted=Comparator(tests=(("eq", 0),)))
+    assert wait(Engine(clock, ends_at=0.5, code=0), ended, ask=ask) > 1
+    clock = Clock()
+    runs = ContainerProbe(what="state", wanted=Comparator(tests=(("eq", "running"),)))
+    with pytest.raises(EngineError, match="ended with exit code 3 before it was ready"):
+        wait(Engine(clock, ends_at=0.5, code=3), runs, ask=Asked(clock, lambda _at: "no"))

@@ -148,16 +148,54 @@ READERS = {
         "args": "engine/build:run_build spec.args",
         "target": "engine/build:run_build spec.target",
     },
-    "services.<name>.ready[]": dict.fromkeys(("tcp", "http", "log", "exec", "exit"), _READY)
-    | {"exit": "engine/ready:_Waiting._until_exit probe.code"},
+    "services.<name>.ready[]": {
+        **dict.fromkeys(("tcp", "http", "log", "exec"), _READY),
+        "exit": "engine/ready:_Waiting._until_exit probe.code",
+        **{name: row for name, row in _PROBES.items() if name not in ("tcp", "http", "log", "exec")},
+        "healthcheck": "drive/ask:ask probe.question",
+        "tolerance": "drive/question:wanted_of probe.tolerance",
+        "interval": "engine/ready:_Waiting._poll probe.interval",
+    },
     "services.<name>.ready[].tcp": {"port": "engine/ready:_Waiting._try question.port"},
     "services.<name>.ready[].http": {
         "port": "engine/ready:_http request.port",
         "path": "engine/ready:_http request.path",
         "status": "engine/ready:_http probe.status",
     },
-    "services.<name>.ready[].log": {"matches": "engine/ready:_Waiting._until_log probe.matches"},
-    "services.<name>.ready[].exec": {"command": "engine/ready:_Waiting._exec probe.command"},
+    "services.<name>.ready[].log": {
+        "matches": "engine/ready:_Waiting._until_log question.matches",
+        "count": "engine/ready:_plain question.count",
+    },
+    "services.<name>.ready[].exec": {
+        "command": "engine/ready:_Waiting._exec probe.command",
+        **{name: f"{_EXEC}.{name}" for name in ("user", "env", "stdin", "working_dir")},
+    },
+    "services.<name>.ready[].container": dict.fromkeys(
+        ("state", "health", "restarts", "oom_killed", "exit_code"), "drive/container:ask_container probe.what"
+    ),
+    "services.<name>.ready[].cgroup": dict.fromkeys(
+        ("throttled", "memory_peak", "memory_current", "oom_kill", "pids"), "drive/ask:_fact question.what"
+    ),
+    "services.<name>.ready[].file": {
+        "path": "drive/file:file_fact probe.path",
+        **dict.fromkeys(("exists", "sha256", "size"), "drive/file:file_fact probe.what"),
+    },
+    "services.<name>.ready[].clock": {"offset": "drive/question:_words question.offset"},
+    "services.<name>.ready[].sql": {
+        "dialect": "drive/sql/run:connect action.dialect",
+        "port": "drive/sql/postgresql:_conninfo action.port",
+        "database": "drive/sql/postgresql:_conninfo action.database",
+        "user": "drive/sql/postgresql:_conninfo action.user",
+        "password": "drive/sql/postgresql:_conninfo action.password",
+        "query": "drive/sql/run:_statements action.query",
+        "file": "drive/sql/run:_statements action.file",
+        "parameters": "drive/sql/run:send_one action.parameters",
+    },
+    "services.<name>.ready[].redis": {
+        "port": "drive/redis:run_redis action.port",
+        "command": "drive/redis:run_redis action.commands",
+        "commands": "drive/redis:run_redis action.commands",
+    },
     "services.<name>.limits": {name: f"{_LIMITS}.{name}" for name in ("cpus", "memory", "swap", "pids", "nofile")},
     "services.<name>.restart": {
         "policy": f"{_SERVICE} service.restart.policy",
