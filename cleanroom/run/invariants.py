@@ -81,7 +81,8 @@ class InvariantWatch:
         found = []
         for place, (invariant, whole) in enumerate(self._wanted):
             leaders = self._leaders[place].record if place in self._leaders else None
-            record = InvariantRecord(id=invariant.id, of_suite=whole, leaders=leaders)
+            journal = str(getattr(invariant.check, "journal", ""))
+            record = InvariantRecord(id=invariant.id, of_suite=whole, leaders=leaders, journal=journal)
             try:
                 check = evaluated(invariant.check, known)
             except ExpressionError as err:

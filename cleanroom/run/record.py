@@ -228,9 +228,14 @@ class InvariantRecord:
     of_suite: bool = False
     """It stands in the suite's own `expect`."""
     journal: str = ""
-    """The journal that it names, where only the run knew that name; empty: as the spec has it."""
+    """The journal that it names, as the run knew that name; empty: it names none."""
     answers: tuple[Answer, ...] = ()
     leaders: LeaderRecord | None = None
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether it is of what a workload acknowledged: of all kinds that name a journal, this one alone asks."""
+        return bool(self.journal and self.answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

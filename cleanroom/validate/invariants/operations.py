@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from cleanroom.canonical import Json
 from cleanroom.drive.answer import Answer
@@ -31,40 +32,62 @@ def judge_journal(
         return (Breach(expected=f"operations in journal {journal!r}", found=f"there are none{why}"),)
     match check:
         case AcknowledgedInvariant():
-            lost = found.operations.values_lost
-            return _acknowledged(check, [o for o in found.operations if o.outcome == "ok"], lost, answers)
+            return _acknowledged(check, found, answers)
         case ErrorClassesInvariant():
             return _classes(check, found.operations)
         case FairnessInvariant():
             return _fairness(check, found)
 
 
-def _acknowledged(
-    check: AcknowledgedInvariant, confirmed: Sequence[Operation], unkept: int, answers: tuple[Answer, ...]
-) -> tuple[Breach, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What was acknowledged against what is there: each value with how often it is missing, or there too often."""
+
+    acknowledged: int
+    """Operations that acknowledged a value."""
+    lost: Counter[str]
+    duplicated: Counter[str]
+
+
+def compare(workload: WorkloadRecord, answers: tuple[Answer, ...]) -> Compared | Breach:
+    """Compare the values that a workload's operations acknowledged with what an answer finds; else why it cannot be.
+
+    A value that was acknowledged twice has to be there twice: after a loss a sequence may give a number once more.
+    """
+    if unkept := workload.operations.values_lost:
+        found = f"{unkept} values were too long to be kept"
+        return Breach(expected="every acknowledged value", found=found, remedy="acknowledge an id, not a document")
+    confirmed = [operation for operation in workload.operations if operation.outcome == "ok"]
     values = [operation.value for operation in confirmed if operation.value is not None]
     if not values:
         remedy = "let the operation capture what is acknowledged, e.g. by `returning id`"
         found = f"{len(confirmed)} succeeded, and none has a value"
-        return (Breach(expected="operations with an acknowledged value", found=found, remedy=remedy),)
-    if unkept:
-        found = f"{unkept} values were too long to be kept"
-        return (Breach(expected="every acknowledged value", found=found, remedy="acknowledge an id, not a document"),)
+        return Breach(expected="operations with an acknowledged value", found=found, remedy=remedy)
     if not answers:
-        return (Breach(expected="what is present in the end", found="it was never asked"),)
+        return Breach(expected="what is present in the end", found="it was never asked")
     if (broken := unusable(answers[0])) is not None:
-        return (broken,)
-    present = Counter(_present(answers[0], whole=isinstance(values[0], dict)))
-    wanted = list(dict.fromkeys(map(key, values)))
-    lost = [value for value in wanted if not present[value]]
-    twice = [value for value in wanted if present[value] > 1]
+        return broken
+    wanted = Counter(map(key, values))
+    present = Counter(name for name in _present(answers[0], whole=isinstance(values[0], dict)) if name in wanted)
+    return Compared(acknowledged=len(values), lost=wanted - present, duplicated=present - wanted)
+
+
+def _acknowledged(
+    check: AcknowledgedInvariant, workload: WorkloadRecord, answers: tuple[Answer, ...]
+) -> tuple[Breach, ...]:
+    found = compare(workload, answers)
+    if isinstance(found, Breach):
+        return (found,)
     breaches = []
-    for words, comparator, some in (("lost", check.lost, lost), ("duplicated", check.duplicated, twice)):
-        if not judge(comparator, len(some)).holds:
+    for words, comparator, some, count in (
+        ("lost", check.lost, found.lost, found.lost.total()),
+        ("duplicated", check.duplicated, found.duplicated, len(found.duplicated)),
+    ):
+        if not judge(comparator, count).holds:
             breaches.append(
                 Breach(
-                    expected=f"{words} {describe(comparator)} of {len(wanted)} acknowledged values",
-                    found=f"{len(some)} {words}" + (f": {_some(some)}" if some else ""),
+                    expected=f"{words} {describe(comparator)} of {found.acknowledged} acknowledged values",
+                    found=f"{count} {words}" + (f": {_some(list(some))}" if some else ""),
                 )
             )
     return tuple(breaches)

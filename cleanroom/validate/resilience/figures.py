@@ -31,8 +31,8 @@ class Asked:
     slo: float | None = None
     window: int = 10**9
     """Of stability, in ns."""
-    lost: int | None = None
-    """Acknowledged operations that are gone, by an `acknowledged` invariant; None: nobody looked."""
+    lost: Callable[[], int] | None = None
+    """Counts the acknowledged operations that are gone, by `acknowledged` invariants; None: nobody looked."""
 
     @property
     def found(self) -> Measured:
@@ -69,7 +69,7 @@ def _burn(asked: Asked) -> float:
 def _rpo(asked: Asked) -> int:
     if asked.lost is None:
         raise NoBaseError("no invariant `acknowledged` of this journal says which operations are lost")
-    return asked.lost
+    return asked.lost()
 
 
 RULES: Mapping[Figure, Rule] = MappingProxyType({

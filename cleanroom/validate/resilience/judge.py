@@ -11,6 +11,7 @@ from cleanroom.spec.resilience import ResilienceExpectation
 from cleanroom.validate import wording
 from cleanroom.validate.model import Check, Finding
 from cleanroom.validate.resilience.figures import OF_FAULTS, RULES, Asked, value_of, words_of
+from cleanroom.validate.resilience.lost import lost_in
 from cleanroom.validate.resilience.samples import NeverError, NoBaseError
 from cleanroom.validate.resilience.source import measured_in
 from cleanroom.validate.scene import Scene
@@ -77,8 +78,9 @@ def _unusable(scene: Scene, wanted: ResilienceExpectation) -> tuple[str, str]:
 def _read(wanted: ResilienceExpectation, record: ScenarioRecord) -> _Reading:
     try:
         asked = Asked(
-            whole=measured_in(record, wanted.journal), fault=wanted.during, slo=wanted.slo, window=wanted.window.ns
-        )
+            whole=measured_in(record, wanted.journal), fault=wanted.during, slo=wanted.slo, window=wanted.window.ns,
+            lost=lambda: lost_in(record, wanted.journal),
+        )  # fmt: skip
         return _Reading(scenario=record.name, number=RULES[wanted.figure].compute(asked))
     except NoBaseError as err:
         return _Reading(scenario=record.name, missing=str(err), never=isinstance(err, NeverError))

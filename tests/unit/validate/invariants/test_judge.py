@@ -199,6 +199,16 @@ def test_a_journal_that_says_nothing_breaks_what_is_judged_by_it():
     unkept = confirmed(1)
     unkept.values_lost = 3
     assert said(check, ids(1), journal=unkept) == "3 values were too long to be kept"
+    none = confirmed(None)
+    none.values_lost = 1
+    assert said(check, ids(1), journal=none) == "1 values were too long to be kept"
+
+
+def test_a_value_that_two_operations_acknowledged_is_there_twice():
+    check = AcknowledgedInvariant(journal="w", present=SQL)
+    assert said(check, ids(1, 2, 2), journal=confirmed(1, 2, 2)) == ""
+    assert said(check, ids(1, 2), journal=confirmed(1, 2, 2)) == "1 lost: 2"
+    assert said(check, ids(1, 2, 2, 2), journal=confirmed(1, 2, 2)) == "1 duplicated: 2"
 
 
 def test_error_classes_are_those_that_are_named():

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from cleanroom.drive.answer import Answer
 from cleanroom.drive.workload.operation import Operation, Operations, WorkloadRecord
 from cleanroom.quantity import Duration
-from cleanroom.run.record import RecoveryRecord
+from cleanroom.run.record import InvariantRecord, RecoveryRecord
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.resilience import ResilienceExpectation
 from cleanroom.validate.occurrence import FaultState
@@ -229,6 +230,75 @@ def test_a_journal_is_measured_from_the_intended_start_and_only_what_was_acknowl
 def test_a_journal_without_an_operation_has_no_figure():
     found = check(want("success_rate", journal="orders", gte=0), seen(went(workloads=(journal("orders"),))))
     assert found.findings[0].found == "none: there was no operation to measure"
+
+
+def acknowledged(name, *values):
+    """A workload's record: one operation after the other, each with what it acknowledged."""
+    kept = Operations()
+    for index, value in enumerate(values):
+        kept.append(
+            Operation(
+                index=index, worker=0, name="buy", intended_ns=index, start_ns=index, end_ns=index + 1, outcome="ok",
+                error_type="", value=value,
+            )
+        )  # fmt: skip
+    return WorkloadRecord(name=name, step=name, workers=1, operations=kept)
+
+
+def asked_for(journal, *present, invariant="kept", **kw):
+    """What an `acknowledged` invariant of a journal found in the end."""
+    answer = Answer(ok=True, rows=tuple({"id": one} for one in present), question="sql db ids")
+    return InvariantRecord(id=invariant, journal=journal, answers=(answer,), **kw)
+
+
+def rpo(workloads, *invariants, _of="", **wanted):
+    """What is found of `rpo`; empty: it is as it is wanted."""
+    of = seen(went(workloads=workloads, invariants=invariants))
+    return "; ".join(finding.found for finding in check(want("rpo", journal=_of, **wanted), of).findings)
+
+
+def test_the_operations_that_are_lost_are_those_that_an_acknowledged_invariant_misses():
+    four = (acknowledged("orders", 1, 2, "3", 4),)
+    assert rpo(four, asked_for("orders", 1, 2, 3, 4), eq=0) == ""
+    assert rpo(four, asked_for("orders", 1, 4, 9), eq=0) == "2"
+    assert rpo(four, asked_for("orders", 1, 4, 9), lte=2) == ""
+    assert rpo(four, asked_for("orders", 1, 4, 9), _of="orders", lte=1) == "2"
+    # Of a suite's own invariant too; of several that look at one journal the worst counts.
+    assert rpo(four, asked_for("orders", 1, 2, 3, of_suite=True), eq=0) == "1"
+    assert rpo(four, asked_for("orders", 1, 2, 3, 4), asked_for("orders", 1, invariant="replica"), eq=0) == "3"
+
+
+def test_a_number_that_a_sequence_gave_once_more_after_a_loss_hides_nothing():
+    again = (acknowledged("orders", 1, 2, 3, 3, 4),)
+    assert rpo(again, asked_for("orders", 1, 2, 3, 4), eq=0) == "1"
+    assert rpo(again, asked_for("orders", 1, 2, 3, 3, 4), eq=0) == ""
+
+
+def test_every_journal_that_is_meant_needs_somebody_who_looked():
+    orders, refunds = acknowledged("orders", 1, 2), acknowledged("refunds", 7, 8)
+    both = (orders, refunds)
+    unseen = "none: no invariant `acknowledged` of journal refunds says which operations are lost"
+    assert rpo(both, asked_for("orders", 1, 2), gte=0) == unseen
+    assert rpo(both, asked_for("orders", 1, 2), _of="refunds", gte=0) == unseen
+    assert rpo(both, asked_for("orders", 1, 2), _of="orders", eq=0) == ""
+    assert rpo(both, asked_for("orders", 1), asked_for("refunds"), eq=3) == ""
+    # `error_classes` and `fairness` name a journal too, and look at nothing.
+    assert "no invariant" in rpo((orders,), InvariantRecord(id="only", journal="orders"), gte=0)
+    assert "its workload did not run" in rpo((orders,), asked_for("orders", 1, 2), _of="other", gte=0)
+    assert "no workload ran" in rpo((), asked_for("orders", 1, 2), gte=0)
+
+
+def test_what_cannot_be_compared_is_no_number_of_lost_operations():
+    orders = acknowledged("orders", 1, 2)
+    refused = InvariantRecord(
+        id="kept", journal="orders", answers=(Answer(ok=False, why="refused", question="sql db ids"),)
+    )
+    assert rpo((orders,), refused, gte=0) == 'none: invariant "kept" cannot tell what is lost: sql db ids: refused'
+    orders.operations.values_lost = 2
+    found = rpo((orders,), asked_for("orders", 1, 2), gte=0)
+    assert found.endswith("cannot tell what is lost: 2 values were too long to be kept")
+    nothing = acknowledged("orders", None)
+    assert "1 succeeded, and none has a value" in rpo((nothing,), asked_for("orders"), gte=0)
 
 
 def test_a_suites_own_figure_is_judged_in_each_scenario_that_has_one():
