@@ -1,4 +1,4 @@
-"""Invariants of what PostgreSQL and Redis really hold, and a control for each that must be found, in one run."""
+"""Invariants of what PostgreSQL, Redis and journals hold, and a control for each that must be found, in one run."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ BROKEN = {
     "nobody to ask": ("holds", "the connection was refused"),
 }
 """The rule that finds each control, and what it finds."""
+JOURNAL = {"acknowledged": "18 lost: ", "error_classes": "sql:22012 (2 times)", "fairness": "worker 1: 8"}
+"""The same of the one control with a workload: three invariants of one journal."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,9 @@ def test_each_control_is_found_and_nothing_else(ran: Ran):
     # Told of the iteration and of the whole: the same, once.
     found = {one["name"]: {(f["rule"], f["found"]) for f in findings(one)} for one in suite["scenarios"]}
     assert found.pop("made") == set(), ran.said
+    of_journal = dict(found.pop("a journal"))
+    assert {rule for rule, words in JOURNAL.items() if words in of_journal[f"invariants.{rule}"]} == set(JOURNAL)
+    assert len(of_journal) == len(JOURNAL), ran.said
     assert {name: [rule for rule, _ in told] for name, told in found.items()} == {
         name: [f"invariants.{rule}"] for name, (rule, _) in BROKEN.items()
     }, ran.said
