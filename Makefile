@@ -51,7 +51,7 @@ docs: venv-dev ## Write docs/spec.md anew from the records that read specs
 	@scripts/docs.sh
 
 .PHONY: bench
-bench: image ## Compare with a plain testcontainers loop, in the same run
+bench: image ## Compare with testcontainers, wrk, pgbench and others, in the same run
 	@scripts/venv.sh bench; $(ENGINE); missed=; for script in benchmarks/*.py; do \
 		$(VENV)/bin/python "$$script" || missed="$$missed $$script"; done; \
 		[ -z "$$missed" ] || { echo "missed its goal:$$missed" >&2; exit 1; }

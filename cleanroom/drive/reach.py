@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from cleanroom.clock import Clock
-from cleanroom.engine.ports import ContainerSpec, Engine
 from cleanroom.errors import EngineError
 from cleanroom.quantity import Duration
-from cleanroom.spec.selector import Selector
-from cleanroom.spec.step import RunAction
+
+if TYPE_CHECKING:
+    # Not loaded otherwise: every driver of a workload imports this module, and waits for it.
+    from cleanroom.clock import Clock
+    from cleanroom.engine.ports import ContainerSpec, Engine
+    from cleanroom.spec.selector import Selector
+    from cleanroom.spec.step import RunAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

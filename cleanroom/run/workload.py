@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from cleanroom.canonical import Json
 from cleanroom.drive.reach import Limits, Reach
 from cleanroom.drive.result import ActionResult, Breach
-from cleanroom.drive.workload.crew import Verdict
 from cleanroom.drive.workload.job import Job
-from cleanroom.drive.workload.operation import OperationOutcome, Operations, WorkloadRecord
+from cleanroom.drive.workload.operation import Operations, WorkloadRecord
 from cleanroom.drive.workload.perform import Performance, in_processes, in_this_process, perform
 from cleanroom.drive.workload.session import KeptSession, needs_engine
 from cleanroom.plan.stream import Stream, stream_digest
-from cleanroom.run.capture import captured_of
-from cleanroom.run.step import Timed, record_of
+from cleanroom.run.operation import judge_operation
 from cleanroom.run.tracing import AttributeScalar
 from cleanroom.spec.expect import Expect
 from cleanroom.spec.invariant import ErrorClassesInvariant
@@ -34,24 +32,6 @@ _SHOWN: Final = 5
 _SECOND: Final = 10**9
 # Seconds by which operations may be late in any case: a service that was killed is away for a while.
 _STALL: Final = 5.0
-
-
-def judge_operation(step: Step, result: ActionResult, known: Mapping[str, object]) -> Verdict:
-    """Return what a result means for an operation: as a step's is judged, with `allow` told apart from success."""
-    allowed = result.error_type in step.allow
-    if step.expect is None and not step.capture:
-        # Most operations: nothing has to be looked up in their results.
-        outcome: OperationOutcome = "ok" if not result.error_type else "allowed" if allowed else "failed"
-        return Verdict(outcome, result.error_type, result.value)
-    kept, missing = captured_of(step, result)
-    before = known.get("captured")
-    captured = {**(before if isinstance(before, Mapping) else {}), **kept}
-    expect = evaluated(step.expect, {**known, "captured": captured})
-    record = record_of(replace(step, expect=expect), Timed(result, 0, 0), missing=() if allowed else missing)
-    value = result.value if not kept else next(iter(kept.values())) if len(step.capture) == 1 else dict(kept)
-    if record.outcome == "failed":
-        return Verdict("failed", result.error_type)
-    return Verdict("allowed" if allowed else "ok", result.error_type, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

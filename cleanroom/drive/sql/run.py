@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from cleanroom.drive.result import ActionResult
 from cleanroom.drive.sql.answer import Answer, Connection, RefusedError
-from cleanroom.drive.sql.mysql import MysqlConnection
+from cleanroom.drive.sql.connect import connect_to
 from cleanroom.drive.sql.placeholders import PlaceholderError, bind, with_context
-from cleanroom.drive.sql.postgresql import PostgresqlConnection
 from cleanroom.drive.sql.sessions import Meeting
 from cleanroom.drive.sql.statements import split
 
@@ -31,10 +30,7 @@ def connect(reach: Reach, action: SqlAction, deadline: float) -> Connection:
 
     Raises `RefusedError` with an error type. No environment variable, file or name of the machine has a say in it.
     """
-    address = reach.containers[action.service].address
-    if action.dialect == "mysql":
-        return MysqlConnection(address, action, deadline, reach.stop)
-    return PostgresqlConnection(address, action, deadline, reach.stop)
+    return connect_to(reach.containers[action.service].address, action, deadline, reach.stop)
 
 
 def run_sql(reach: Reach, action: SqlAction, limits: Limits, context: str) -> ActionResult:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cleanroom.drive.act import carry_out
-from cleanroom.drive.reach import Limits, Reach
+from cleanroom.drive.reach import Limits
 from cleanroom.drive.result import ActionResult
+from cleanroom.drive.sql.connect import load
 from cleanroom.drive.workload.http_session import HttpSession
 from cleanroom.drive.workload.redis_session import RedisSession
 from cleanroom.drive.workload.sql_session import SqlSession
@@ -16,6 +16,7 @@ from cleanroom.spec.query import ExecAction, HttpAction, RedisAction, SqlAction
 from cleanroom.spec.step import RunAction
 
 if TYPE_CHECKING:
+    from cleanroom.drive.reach import Reach
     from cleanroom.spec.step import Step
 
 
@@ -30,6 +31,12 @@ def needs_engine(step: Step) -> bool:
             return False
         case _:
             return True
+
+
+def load_for(steps: Iterable[Step]) -> None:
+    """Load what the steps' sessions need: no operation, and no session that is opened, waits for it."""
+    for dialect in {step.action.dialect for step in steps if isinstance(step.action, SqlAction)}:
+        load(dialect)
 
 
 class KeptSession:
@@ -62,6 +69,8 @@ class KeptSession:
                 action, ExecAction | RunAction | HttpAction | SqlAction | RedisAction
             ):
                 return ActionResult(error_type="engine", message="a driver process cannot carry this out")
+            from cleanroom.drive.act import carry_out  # noqa: PLC0415 - no driver process ever comes here
+
             return carry_out(self._reach, action, limits, context)
         match action:
             case HttpAction():

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from cleanroom.drive.result import ActionResult
 from cleanroom.drive.sql.answer import Connection, RefusedError
-from cleanroom.drive.sql.mysql import MysqlConnection
+from cleanroom.drive.sql.connect import connect_to
 from cleanroom.drive.sql.placeholders import Bound, PlaceholderError, bind, with_context
-from cleanroom.drive.sql.postgresql import PostgresqlConnection
 from cleanroom.drive.sql.run import result_of
 
 if TYPE_CHECKING:
@@ -61,8 +60,7 @@ class SqlSession:
         if kept is not None:
             kept.until(deadline)
             return kept
-        kind = MysqlConnection if action.dialect == "mysql" else PostgresqlConnection
-        self._kept[key] = kind(self._addresses[action.service], action, deadline)
+        self._kept[key] = connect_to(self._addresses[action.service], action, deadline)
         return self._kept[key]
 
     def _drop(self, action: SqlAction) -> None:

@@ -15,10 +15,10 @@ from cleanroom.drive.workload.operation import Operations, WorkloadRecord
 from cleanroom.drive.workload.perform import Performance
 from cleanroom.quantity import Duration
 from cleanroom.run import workload as module
+from cleanroom.run.operation import judge_operation
 from cleanroom.run.step import Timed, record_of
 from cleanroom.run.workload import (
     Surroundings,
-    judge_operation,
     result_of,
     run_workload,
     speaks_of_failures,

@@ -422,8 +422,8 @@ READERS = {
         "grace": "drive/workload/crew:Crew._attempts step.grace",
         "retry": "drive/workload/crew:Crew._attempts step.retry",
         "capture": "run/capture:captured_of step.capture",
-        "expect": "run/workload:judge_operation step.expect",
-        "allow": "run/workload:judge_operation step.allow",
+        "expect": "run/operation:judge_operation step.expect",
+        "allow": "run/operation:judge_operation step.allow",
     },
     "scenarios[].steps[].parallel[]": {name: row for name, row in _STEP.items() if name != "parallel"},
     "retry": {
@@ -464,7 +464,7 @@ READERS = {
     },
     "a query.sql": {
         "service": "drive/sql/run:connect action.service",
-        "dialect": "drive/sql/run:connect action.dialect",
+        "dialect": "drive/sql/connect:connect_to action.dialect",
         "port": "drive/sql/postgresql:_conninfo action.port",
         "database": "drive/sql/postgresql:_conninfo action.database",
         "user": "drive/sql/postgresql:_conninfo action.user",
@@ -475,7 +475,7 @@ READERS = {
     },
     "scenarios[].steps[].sql": {
         "service": "drive/sql/run:connect action.service",
-        "dialect": "drive/sql/run:connect action.dialect",
+        "dialect": "drive/sql/connect:connect_to action.dialect",
         "port": "drive/sql/postgresql:_conninfo action.port",
         "database": "drive/sql/postgresql:_conninfo action.database",
         "user": "drive/sql/postgresql:_conninfo action.user",
