@@ -182,7 +182,7 @@ READERS = {
     },
     "services.<name>.ready[].clock": {"offset": "drive/question:_words question.offset"},
     "services.<name>.ready[].sql": {
-        "dialect": "drive/sql/run:connect action.dialect",
+        "dialect": "drive/sql/connect:connect_to action.dialect",
         "port": "drive/sql/postgresql:_conninfo action.port",
         "database": "drive/sql/postgresql:_conninfo action.database",
         "user": "drive/sql/postgresql:_conninfo action.user",
