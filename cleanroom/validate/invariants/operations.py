@@ -63,6 +63,11 @@ def compare(workload: WorkloadRecord, answers: tuple[Answer, ...]) -> Compared |
         remedy = "let the operation capture what is acknowledged, e.g. by `returning id`"
         found = f"{len(confirmed)} succeeded, and none has a value"
         return Breach(expected="operations with an acknowledged value", found=found, remedy=remedy)
+    telling = {operation.name for operation in confirmed if operation.value is not None}
+    # Operations of another kind (reads among writes) may acknowledge nothing; of one kind all do, or some went unseen.
+    if silent := [operation.name for operation in confirmed if operation.value is None and operation.name in telling]:
+        found = f"{len(silent)} of {len(confirmed)} succeeded without one: {', '.join(sorted(set(silent)))}"
+        return Breach(expected="an acknowledged value of every operation that has one at times", found=found)
     if not answers:
         return Breach(expected="what is present in the end", found="it was never asked")
     if (broken := unusable(answers[0])) is not None:

@@ -195,6 +195,7 @@ def test_a_journal_that_says_nothing_breaks_what_is_judged_by_it():
     assert (
         said(check, ids(1), journal=operations((0, "failed", "timeout", None))) == "0 succeeded, and none has a value"
     )
+    assert said(check, ids(1), journal=confirmed(1, None)) == "1 of 2 succeeded without one: buy"
     assert said(check, journal=confirmed(1)) == "it was never asked"
     unkept = confirmed(1)
     unkept.values_lost = 3
