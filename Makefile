@@ -24,7 +24,7 @@ test: venv-dev image lint test-unit test-engine test-e2e
 
 .PHONY: test-unit
 test-unit: venv-dev ## Unit tests, without network
-	@scripts/offline.sh scripts/twice.sh unit 2 tests/unit tests/contract
+	@scripts/offline.sh scripts/pytest.sh unit -n 2 tests/unit tests/contract
 
 .PHONY: test-engine
 test-engine: venv-dev image ## Tests against real engines

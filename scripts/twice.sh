@@ -11,10 +11,10 @@ shift 2
 again=$BUILD/test-$name-again.txt
 rm -f "$again" "$BUILD/test-$name-again.xml"
 status=0
-scripts/pytest.sh "$name" -n "$width" --dist "$([ "$name" = unit ] && echo load || echo loadfile)" -rfE "$@" || status=$?
+scripts/pytest.sh "$name" -n "$width" --dist loadfile -rfE "$@" || status=$?
 # 1 is pytest's "some tests failed"; anything else (a crash, a usage error, no test) is final.
 [ "$status" -eq 1 ] || exit "$status"
-say "==> Failed beside other tests; once more, alone"
+say "==> What failed, once more and alone"
 scripts/pytest.sh "$name-again" -n 0 -rfEp --last-failed --last-failed-no-failures none "$@" | tee "$again" || exit 1
-say "==> Passed alone, failed beside others (each is a test to mend):"
+say "==> Failed first and passed alone (each is a test to mend):"
 grep '^PASSED ' "$again" | sed 's/^/    /' >&2 || true

@@ -117,8 +117,10 @@ _FAIRNESS = _kind(
     "fairness", "That nobody starves.",
     {
         "journal": _journal,
-        "by": Key(fixed_text, "What groups operations: `worker`, or the name of a variable of the workload.",
-                  example="worker"),
+        "by": Key(
+            fixed_text, "What groups operations: `worker`, or a variable of the workload that each operation also "
+            "captures under its name. One that fails captures nothing, and breaks it.", example="worker",
+        ),
         "min_share": Key(
             number(0, 1, above=True),
             "The least successes of a group, as a share of an equal part: `1` wants all groups alike.", example="0.5",

@@ -132,14 +132,22 @@ def _fairness(check: FairnessInvariant, workload: WorkloadRecord) -> tuple[Breac
     groups: Counter[str] = Counter()
     if check.by == "worker":
         groups.update({str(worker): 0 for worker in range(workload.workers)})
+    untold = 0
     for operation in workload.operations:
         name = _group(operation, check.by)
         if name is not None:
             groups[name] += operation.outcome == "ok"
+        else:
+            untold += 1
     total = groups.total()
     if not total:
         found = "no operation succeeded" if groups else f"no operation tells its {check.by}"
         return (Breach(expected=f"successes by {check.by}", found=found, remedy=QUERY_REMEDY if not groups else ""),)
+    if untold:
+        # Whoever starves has no success that could tell whose it was: a group that is not seen is not a fair share.
+        found = f"{untold} of {len(workload.operations)} do not tell their {check.by}, so who got none is not known"
+        remedy = f"capture {check.by} in every operation; one that fails captures nothing, so group by worker there"
+        return (Breach(expected=f"the {check.by} of every operation", found=found, remedy=remedy),)
     least = check.min_share * total / len(groups)
     starved = [f"{check.by} {name}: {count}" for name, count in sorted(groups.items()) if count < least]
     if not starved:

@@ -155,5 +155,11 @@ def test_a_machine_with_one_cpu_varies_none(tmp_path, place):
 
 
 def test_a_machine_with_one_cpu_varies_everything_else(tmp_path):
-    spec(tmp_path, "b.cleanroom.yaml")
-    check_machine(load_plans(options(tmp_path)).plans, 1)
+    spec(
+        tmp_path,
+        "b.cleanroom.yaml",
+        more="determinism: {iterations: 4, vary: [hostname, timezone, locale]}",
+    )
+    plans = load_plans(options(tmp_path)).plans
+    assert [plan.suite.determinism.vary for plan in plans] == [("hostname", "timezone", "locale")]
+    check_machine(plans, 1)

@@ -233,6 +233,8 @@ def test_nobody_starves():
     assert said(by, journal=confirmed({"shop": "a"}, {"shop": "b"})) == ""
     assert said(by, journal=confirmed({"shop": "a"}, {"shop": "b"}, {"shop": "a"})) == "shop b: 1"
     assert said(by, journal=confirmed(1)) == "no operation tells its shop"
+    starving = operations((0, "ok", "", {"shop": "a"}), (0, "failed", "timeout", None))
+    assert said(by, journal=starving) == "1 of 2 do not tell their shop, so who got none is not known"
 
 
 def test_never_do_more_lead_than_may():
