@@ -2,67 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from cleanroom.errors import CapabilityError
 from cleanroom.faults.base import ActiveFault, FaultContext
-from cleanroom.faults.container import open_kill
-from cleanroom.faults.network import open_latency
+from cleanroom.faults.broker import ladders as broker
+from cleanroom.faults.cache import ladders as cache
+from cleanroom.faults.clock import ladders as clock
+from cleanroom.faults.composite import ladders as composite
+from cleanroom.faults.container import ladders as container
+from cleanroom.faults.credentials import ladders as credentials
+from cleanroom.faults.custom import ladders as custom
+from cleanroom.faults.database import ladders as database
+from cleanroom.faults.dependency import ladders as dependency
+from cleanroom.faults.dns import ladders as dns
+from cleanroom.faults.filesystem import ladders as filesystem
+from cleanroom.faults.http import ladders as http
+from cleanroom.faults.network import ladders as network
+from cleanroom.faults.process import ladders as process
+from cleanroom.faults.resource import ladders as resource
+from cleanroom.faults.rung import Ladder
 from cleanroom.plan.model import FaultEvent
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rung:
-    """One mechanism of a fault; `needs` names what a machine must have, for `doctor`."""
-
-    name: str
-    mechanism: str
-    needs: tuple[str, ...]
-    proof: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ladder:
-    """A fault's rungs, the best first, and how it is opened."""
-
-    kind: str
-    rungs: tuple[Rung, ...]
-    open: Callable[[FaultEvent, FaultContext], ActiveFault]
-
-
 LADDERS: tuple[Ladder, ...] = (
-    Ladder(
-        kind="container.kill",
-        rungs=(
-            Rung(name="api", mechanism="the engine's kill", needs=("engine",), proof="container ended by the signal"),
-            Rung(
-                name="pid",
-                mechanism="a signal to the first process from our side, so that a restart policy acts",
-                needs=("engine", "shared pid namespace"),
-                proof="another process runs in its place",
-            ),
-        ),
-        open=open_kill,
-    ),
-    Ladder(
-        kind="network.latency",
-        rungs=(
-            Rung(
-                name="netem",
-                mechanism="tc qdisc netem with a seed on the target's interface",
-                needs=("tc", "kernel sch_netem"),
-                proof="round trip measured across the link",
-            ),
-            Rung(
-                name="nfqueue",
-                mechanism="iptables NFQUEUE in the target's namespace and our queue, delays by packet index",
-                needs=("iptables", "kernel nfnetlink_queue"),
-                proof="round trip measured across the link",
-            ),
-        ),
-        open=open_latency,
-    ),
+    *container.LADDERS,
+    *process.LADDERS,
+    *network.LADDERS,
+    *dns.LADDERS,
+    *http.LADDERS,
+    *resource.LADDERS,
+    *filesystem.LADDERS,
+    *clock.LADDERS,
+    *dependency.LADDERS,
+    *database.LADDERS,
+    *cache.LADDERS,
+    *broker.LADDERS,
+    *credentials.LADDERS,
+    *custom.LADDERS,
+    *composite.LADDERS,
 )
 
 

@@ -2,88 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
 
-from cleanroom.clock import SystemClock
-from cleanroom.drive.reach import Container
 from cleanroom.engine.client import DockerEngine
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError
-from cleanroom.faults.base import FaultContext
-from cleanroom.faults.container import open_kill
+from cleanroom.faults.container.kill import open_kill
 from cleanroom.faults.ladder import open_fault
-from cleanroom.faults.network import Latency
+from cleanroom.faults.network.latency import Latency
 from cleanroom.faults.traffic.queue import QueueTraffic
 from cleanroom.network.measure import tcp_rtt
 from cleanroom.network.namespace import namespace_of_pid
-from cleanroom.network.ports import Slot
 from cleanroom.plan.model import FaultEvent
 from cleanroom.quantity import Duration
 from cleanroom.spec.fault import AtManual, Fault
+from tests.engine.residue import unchanged
+from tests.engine.stage import Stage, event, open_stage
 from tests.engine.wire import TIMEOUT, kernel_has_netem, running, wait_until
 
-STREAM = hashlib.sha256(b"tests").hexdigest()
 DELAY = Duration(40 * 10**6)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A network of the test's own in the engine, and what faults need to work in it."""
-
-    engine: DockerEngine
-    run: Callable[..., str]
-    network: str
-    slot: Slot
-
-    def service(self, name: str, host: int, *, ports: tuple[int, ...] = (), **options: object) -> Container:
-        container = self.run(
-            "sleep", "600", network=self.network, address=self.slot.address(host), **options
-        )  # fmt: skip
-        return Container(service=name, id=container, address=self.slot.address(host), ports=ports)
-
-    def context(self, *containers: Container, policy: bool = False) -> FaultContext:
-        by_name = {c.service: c for c in containers}
-        return FaultContext(
-            engine=self.engine, clock=SystemClock(), slot=self.slot, containers=by_name,
-            revive=lambda name: self.revive(by_name[name]),
-            policy_restarts=dict.fromkeys(by_name, policy),
-        )  # fmt: skip
-
-    def revive(self, container: Container) -> None:
-        if self.engine.inspect(container.id).status != "running":
-            self.engine.start(container.id)
-
-    def state(self, container: Container) -> ContainerState:
-        return self.engine.inspect(container.id)
 
 
 @pytest.fixture
 def stage(engine, run) -> Iterator[Stage]:
-    number, mark = 100 + secrets.randbelow(100), secrets.token_hex(3)
-    slot = Slot(
-        index=0, bridge=f"clr-t{mark}", subnet=f"10.217.{number}.0/24", gateway=f"10.217.{number}.1"
-    )  # fmt: skip
-    name = f"clr-test-{mark}"
-    engine.create_network(name, bridge=slot.bridge, subnet=slot.subnet, gateway=slot.gateway)
-    made: list[str] = []
-
-    def start(*words: str, **options: object) -> str:
-        made.append(run(*words, **options))
-        return made[-1]
-
-    yield Stage(engine, start, name, slot)
-    for container in made:
-        engine.remove(container)
-    engine.remove_network(name)
+    with open_stage(engine, run) as made:
+        yield made
 
 
 def latency(*targets: str, backend: str = "auto", between: tuple[str, ...] = (), **options: object) -> FaultEvent:
@@ -104,25 +54,19 @@ def kill(*targets: str, backend: str = "auto", **parameters: str) -> FaultEvent:
     return event(fault, targets)
 
 
-def event(fault: Fault, targets: tuple[str, ...]) -> FaultEvent:
-    return FaultEvent(
-        fault=fault, scenario="s", occurrence=0, stream=STREAM, drawn=True, targets=targets, moment=fault.moment,
-        parameters=fault.parameters,
-    )  # fmt: skip
-
-
 def test_a_slow_container_is_proven_slow_and_then_proven_free(stage):
     db = stage.service("db", 10, ports=(5432,))
     fault = open_fault(latency("db"), stage.context(db))
-    fault.inject()
-    effect = fault.verify()
-    assert effect.holds, effect
-    assert fault.backend in ("netem", "nfqueue")
-    assert effect.facts["db.rtt_before_ms"] < DELAY.ms <= effect.facts["db.rtt_during_ms"]
-    assert effect.facts["db.measured_over"] == "tcp/5432"
-    fault.revert()
-    fault.revert()
-    reversal = fault.verify_reversal()
+    with unchanged(stage.engine, db.id):
+        fault.inject()
+        effect = fault.verify()
+        assert effect.holds, effect
+        assert fault.backend in ("netem", "nfqueue")
+        assert effect.facts["db.rtt_before_ms"] < DELAY.ms <= effect.facts["db.rtt_during_ms"]
+        assert effect.facts["db.measured_over"] == "tcp/5432"
+        fault.revert()
+        fault.revert()
+        reversal = fault.verify_reversal()
     assert (reversal.holds, reversal.lapsed) == (True, ""), reversal
     assert reversal.facts["db.egress.packets"] >= 5
     assert fault.recovery() is None
@@ -311,7 +255,7 @@ def test_the_engines_own_kill_would_never_wake_a_restart_policy(stage):
 
 
 def test_a_process_that_ignores_the_signal_is_no_evidence_of_a_kill(stage, monkeypatch):
-    monkeypatch.setattr("cleanroom.faults.container.DEATH_TIMEOUT", 0.5)
+    monkeypatch.setattr("cleanroom.faults.container.kill.DEATH_TIMEOUT", 0.5)
     # Without an init, `sleep` is the first process, which the kernel shields from signals that it does not handle.
     db = stage.service("db", 10, init=False)
     before = stage.state(db)

@@ -511,18 +511,20 @@ READERS = {
     },
     "the fault container.kill": {
         **_FAULT,
-        "backend": "faults/container:open_kill event.fault.backend",
-        "signal": "faults/container:Kill.__init__ event.parameters",
-        "revive": "faults/container:strategies_of event.parameters",
+        "backend": "faults/container/kill:open_kill event.fault.backend",
+        "signal": "faults/container/kill:Kill.__init__ event.parameters",
+        "revive": "faults/container/kill:strategies_of event.parameters",
     },
     "the fault network.latency": {
         **_FAULT,
-        "between": "faults/network:Latency._shape fault.between",
-        "direction": "faults/network:Latency._shape fault.direction",
-        "ports": "faults/network:Latency._shape fault.ports",
-        "protocol": "faults/network:Latency._shape fault.protocol",
-        "backend": "faults/network:Latency.__init__ event.fault.backend",
-        **dict.fromkeys(("delay", "jitter", "distribution", "correlation"), "faults/network:delay_of event.parameters"),
+        "between": "faults/network/latency:Latency._shape fault.between",
+        "direction": "faults/network/latency:Latency._shape fault.direction",
+        "ports": "faults/network/latency:Latency._shape fault.ports",
+        "protocol": "faults/network/latency:Latency._shape fault.protocol",
+        "backend": "faults/network/latency:Latency.__init__ event.fault.backend",
+        **dict.fromkeys(
+            ("delay", "jitter", "distribution", "correlation"), "faults/network/latency:delay_of event.parameters"
+        ),
     },
     "scenarios[].chaos[].target": {
         "name": "plan/timeline:_Drawing._struck target.service",

@@ -8,8 +8,8 @@ import pytest
 
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
-from cleanroom.faults import container
-from cleanroom.faults.container import Kill, open_kill
+from cleanroom.faults.container import kill as container
+from cleanroom.faults.container.kill import Kill, open_kill
 from tests.unit.faults.scenes import Engine, Time, context, kill
 
 

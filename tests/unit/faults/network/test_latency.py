@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
-from cleanroom.faults import network
 from cleanroom.faults.link import Link
-from cleanroom.faults.network import Latency, open_latency
+from cleanroom.faults.network import latency as network
+from cleanroom.faults.network.latency import Latency, open_latency
 from cleanroom.faults.traffic.shape import Shape
 from cleanroom.network.ports import Rtt
 from cleanroom.quantity import Duration

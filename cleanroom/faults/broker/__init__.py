@@ -1,0 +1,1 @@
+"""Faults in a message broker, by its own means."""

@@ -1,0 +1,1 @@
+"""Faults in a cache server, by its own means."""

@@ -1,0 +1,1 @@
+"""Faults made of other faults."""

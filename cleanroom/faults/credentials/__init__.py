@@ -1,0 +1,1 @@
+"""Faults in what services authenticate with."""

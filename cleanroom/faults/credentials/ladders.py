@@ -1,0 +1,7 @@
+"""The rungs of the family credentials."""
+
+from __future__ import annotations
+
+from cleanroom.faults.rung import Ladder
+
+LADDERS: tuple[Ladder, ...] = ()

@@ -1,0 +1,1 @@
+"""Faults that a spec's own commands inject, verify and revert."""

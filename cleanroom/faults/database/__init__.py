@@ -1,0 +1,1 @@
+"""Faults in a database server, by its own means."""

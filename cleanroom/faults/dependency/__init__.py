@@ -1,0 +1,1 @@
+"""Faults that make a service unavailable or unhealthy to others."""

@@ -1,0 +1,1 @@
+"""Faults in the answers of the resolver."""

@@ -1,0 +1,1 @@
+"""Faults in the files of a container."""

@@ -1,0 +1,1 @@
+"""Faults on the links of a container."""

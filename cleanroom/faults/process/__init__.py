@@ -1,0 +1,1 @@
+"""Faults on processes inside a container."""

@@ -1,0 +1,1 @@
+"""Faults in what a container may use of the machine."""
