@@ -241,6 +241,7 @@ class FakeNetwork:
     fail: str = ""
     seen: tuple[Drop, ...] = ()
     opened: dict[int, Mapping[str, str]] = field(default_factory=dict)
+    forgotten: list[tuple[int, str]] = field(default_factory=list)
 
     def _may(self, method: str) -> None:
         if method == self.fail:
@@ -259,6 +260,10 @@ class FakeNetwork:
     def resolv_conf(self, slot: int) -> str:
         self._may("resolv_conf")
         return f"/fake/{slot}/resolv.conf"
+
+    def forget(self, slot: int, address: str) -> None:
+        self._may("forget")
+        self.forgotten.append((slot, address))
 
     def drops(self, slot: int) -> tuple[Drop, ...]:
         self._may("drops")

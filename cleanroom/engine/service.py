@@ -179,11 +179,16 @@ def start_services(stage: Stage, waves: Sequence[Sequence[str]], placed: Mapping
     return tuple(started)
 
 
-def restart_service(stage: Stage, placed: Placed, container: str) -> Started:
-    """Start a stopped service again in its old container and wait until it is ready; raises `EngineError`."""
+def restart_service(
+    stage: Stage, placed: Placed, container: str, running: Callable[[], None] = lambda: None
+) -> Started:
+    """Start a stopped service again in its old container and wait until it is ready; raises `EngineError`.
+
+    `running` is called between the two.
+    """
     done: Future[str] = Future()
     done.set_result(container)
-    return _start(stage, placed, done, stage.abort or threading.Event())
+    return _start(stage, placed, done, stage.abort or threading.Event(), running)
 
 
 def await_service(stage: Stage, placed: Placed, container: str, abort: Abort | None = None) -> None:
@@ -242,7 +247,9 @@ def _create(stage: Stage, placed: Placed, abort: Abort) -> str:
     return container
 
 
-def _start(stage: Stage, placed: Placed, created: Future[str], abort: Abort) -> Started:
+def _start(
+    stage: Stage, placed: Placed, created: Future[str], abort: Abort, running: Callable[[], None] = lambda: None
+) -> Started:
     container, service = created.result(), placed.service
     if abort.is_set():
         raise InterruptedRunError(f"starting service {service.name} was given up")
@@ -254,6 +261,7 @@ def _start(stage: Stage, placed: Placed, created: Future[str], abort: Abort) -> 
         except EngineError as err:
             excerpt = log_excerpt(stage.engine, container)
             raise EngineError(f"{err.message}\n{excerpt}", remedy=err.remedy) from err
+    running()
     place = placed.placement
     await_service(stage, placed, container, abort)
     stage.progress(service.name, "ready")

@@ -86,6 +86,9 @@ class Network(Protocol):
     def resolv_conf(self, slot: int) -> str:
         """Return the path (on the engine's file system) of the slot's resolv.conf."""
 
+    def forget(self, slot: int, address: str) -> None:
+        """Find anew who has `address` on the slot: it was dead, and the kernel asks for such ones every second only."""
+
     def drops(self, slot: int) -> tuple[Drop, ...]:
         """Return what was dropped or refused on the slot since `open`, sorted."""
 

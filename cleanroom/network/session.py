@@ -133,6 +133,10 @@ class Session:
         """Return the path of the slot's resolv.conf."""
         return str(self._files[slot])
 
+    def forget(self, slot: int, address: str) -> None:
+        """Find anew who has `address` on the slot; raises NetworkError."""
+        bridge.forget_neighbour(self._slots[slot], address)
+
     def drops(self, slot: int) -> tuple[Drop, ...]:
         """Return what was dropped or denied on the slot since `open`, sorted."""
         return tuple(sorted((*self._firewall.drops(slot), *self._resolvers[slot].refusals()), key=drop_key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal, TypedDict
@@ -23,7 +23,7 @@ from cleanroom.engine.service import (
     start_services,
     stop_services,
 )
-from cleanroom.errors import EngineError, ExitCode
+from cleanroom.errors import EngineError, ExitCode, NetworkError
 from cleanroom.network.ports import Drop, Slot
 from cleanroom.plan.model import Plan
 from cleanroom.quantity import Duration
@@ -191,10 +191,18 @@ class Environment:
         """Start a dead service again, unless it runs, and wait until it is ready (a fault's end)."""
         before = self._started[service]
         if self._ports.engine.inspect(before.container).status == "running":
+            self._forget_address(before)
             await_service(self._stage(), self._placed[service], before.container)
             return
-        started = restart_service(self._stage(), self._placed[service], before.container)
+        started = restart_service(
+            self._stage(), self._placed[service], before.container, lambda: self._forget_address(before)
+        )
         self._started[service] = replace(before, ready_ns=started.ready_ns)
+
+    def _forget_address(self, service: Started) -> None:
+        """Ask anew for a service that is back; where the bridge is not ours to change, it is only found later."""
+        with suppress(NetworkError):
+            self._ports.network.forget(self.slot.index, service.address)
 
     def _abort(self) -> None:
         """Kill every container, so that nobody goes on waiting for one: the run is to stop."""
@@ -387,8 +395,6 @@ class _StopFlag:
 
 
 def _trigger(text: str) -> Literal["normal", "failure", "timeout", "interrupt"]:
-    match text:
-        case "failure" | "timeout" | "interrupt":
-            return text
-        case _:
-            return "normal"
+    wanted: Mapping[str, Literal["failure", "timeout", "interrupt"]]
+    wanted = {"failure": "failure", "timeout": "timeout", "interrupt": "interrupt"}
+    return wanted.get(text, "normal")

@@ -16,6 +16,7 @@ from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, CleanroomError, NetworkError
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
+from cleanroom.faults.recovery import bring_back
 from cleanroom.faults.victim import send_signal, visible_pid
 from cleanroom.network.bridge import forget_neighbour
 from cleanroom.plan.model import FaultEvent
@@ -134,10 +135,11 @@ class Kill:
         try:
             if victim.strategy == "policy" and not self._policy_acted(victim):
                 return
-            self._context.revive(victim.name)
-            victim.ready = self._clock.monotonic()
         except CleanroomError as err:
             victim.trouble = err.message
+            return
+        back = bring_back(self._context, victim.name)
+        victim.ready, victim.trouble = back.ready, back.trouble
 
     def _policy_acted(self, victim: _Victim) -> bool:
         deadline = Deadline.after(self._clock, POLICY_TIMEOUT)
