@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from operator import add
 from typing import overload
 
 from cleanroom.canonical import Json, canonical_bytes
@@ -46,15 +47,17 @@ class EncodedSpans(Sequence[NormalisedSpan]):
     Most traces are digested and never looked at: five equal iterations of a large trace would hold every value thrice.
     """
 
-    __slots__ = ("_depths", "_read", "_subtrees", "_texts")
+    __slots__ = ("_depths", "_heads", "_read", "_subtrees", "_tails")
 
-    def __init__(self, depths: Sequence[int], texts: Sequence[bytes], subtrees: Sequence[bytes]) -> None:
-        """Take the columns: each span's depth, its canonical JSON, and the digest of its subtree."""
-        self._depths, self._texts, self._subtrees = depths, texts, subtrees
+    def __init__(
+        self, depths: Sequence[int], heads: Sequence[bytes], tails: Sequence[bytes], subtrees: Sequence[bytes]
+    ) -> None:
+        """Take the columns: each span's depth, its canonical JSON in two parts, and the digest of its subtree."""
+        self._depths, self._heads, self._tails, self._subtrees = depths, heads, tails, subtrees
         self._read: dict[int, NormalisedSpan] = {}
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._heads)
 
     @overload
     def __getitem__(self, index: int) -> NormalisedSpan: ...
@@ -67,7 +70,7 @@ class EncodedSpans(Sequence[NormalisedSpan]):
         if index not in self._read:
             self._read[index] = NormalisedSpan(
                 depth=self._depths[index],
-                fields=_DECODER.decode(self._texts[index].decode()),
+                fields=_DECODER.decode((self._heads[index] + self._tails[index]).decode()),
                 subtree=self._subtrees[index].hex(),
             )
         return self._read[index]
@@ -81,7 +84,7 @@ class EncodedSpans(Sequence[NormalisedSpan]):
 
     def encoded(self) -> Iterator[tuple[int, bytes]]:
         """Return (depth, canonical JSON) of every span, in order."""
-        return zip(self._depths, self._texts, strict=True)
+        return zip(self._depths, map(add, self._heads, self._tails), strict=True)
 
 
 def encoded(spans: Sequence[NormalisedSpan]) -> Iterator[tuple[int, bytes]]:
@@ -116,41 +119,49 @@ def canonical_order(spans: Sequence[NormalisedSpan], siblings: Siblings) -> tupl
     texts = [text for _, text in encoded(spans)]
     names = [span.name for span in spans]
     own = {index for index, span in enumerate(spans) if span.of_runner}
-    order, _, subtrees = arrange(children_of(spans), names, texts, own if siblings == "by_start" else None)
+    tails = [b""] * len(texts)
+    order, _, subtrees = arrange(children_of(spans), names, texts, tails, own if siblings == "by_start" else None)
     return tuple(replace(spans[index], subtree=subtrees[index].hex()) for index in order)
 
 
 def arrange(
-    children: Children, names: Sequence[str], texts: Sequence[bytes], own: Collection[int] | None
+    children: Children,
+    names: Sequence[str],
+    heads: Sequence[bytes],
+    tails: Sequence[bytes],
+    own: Collection[int] | None,
 ) -> tuple[list[int], array[int], list[bytes]]:
     """Sort `children` in place; return every index in the new pre-order, their depths, and subtrees' digests by index.
 
     Siblings are sorted by (name, subtree). With `own`, the indexes of the runner's spans, services' spans keep their
     order instead, and the runner's come before them by (name, subtree), because faults and steps start by the clock.
-    The digest of a subtree is SHA-256 over the length of a span, the span and its children's digests. O(n log n).
+    The digest of a subtree is SHA-256 over the length of a span, the span (given in two parts) and its children's
+    digests. O(n log n).
     """
-    subtrees: list[bytes] = [b""] * len(texts)
-
-    def key(index: int) -> tuple[str, bytes]:
-        return names[index], subtrees[index]
+    subtrees: list[bytes] = [b""] * len(heads)
 
     def arranged(below: list[int]) -> None:
         if len(below) < 2:  # noqa: PLR2004 -- one has no order
             return
         if own is None:
-            below.sort(key=key)
+            # What is sorted by one thing and then by another is sorted by both, and neither needs a pair made.
+            below.sort(key=subtrees.__getitem__)
+            below.sort(key=names.__getitem__)
         else:
-            below[:] = [*sorted((i for i in below if i in own), key=key), *(i for i in below if i not in own)]
+            first = sorted((i for i in below if i in own), key=lambda index: (names[index], subtrees[index]))
+            below[:] = [*first, *(i for i in below if i not in own)]
 
     for index in reversed(downwards(children)):  # every child comes before its parent
-        text = texts[index]
+        head, tail = heads[index], tails[index]
+        length = (len(head) + len(tail)).to_bytes(8, "big")
         below = children.get(index)
         if below:
             arranged(below)
-            text = b"".join([text, *[subtrees[child] for child in below]])
-        subtrees[index] = sha256(len(texts[index]).to_bytes(8, "big") + text).digest()
+            subtrees[index] = sha256(b"".join([length, head, tail, *[subtrees[child] for child in below]])).digest()
+        else:
+            subtrees[index] = sha256(length + head + tail).digest()
     arranged(children[ROOT])
-    return *preorder(children, len(texts)), subtrees
+    return *preorder(children, len(heads)), subtrees
 
 
 def children_under(parents: Sequence[int]) -> dict[int, list[int]]:

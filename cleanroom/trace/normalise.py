@@ -46,14 +46,13 @@ def normalise(trace: Trace, options: NormaliseOptions) -> NormalisedTrace:
         left_out = _LeftOut(trace, options)
         kept = _kept(trace, options, left_out)
         parents, detached = _structure(kept, trace, left_out)
-        writer = SpanTexts(trace, options)
-        names = [writer.name(span) for span in kept]
-        texts = [writer.text(span, detached.get(index, "")).encode() for index, span in enumerate(kept)]
+        names, heads, tails = SpanTexts(trace, options).columns(kept, detached)
         own = {index for index, span in enumerate(kept) if span.origin is Origin.RUNNER}
+        children = children_under(parents)
         order, depths, subtrees = arrange(
-            children_under(parents), names, texts, own if options.siblings == "by_start" else None
+            children, names, heads, tails, own if options.siblings == "by_start" else None
         )
-        spans = EncodedSpans(depths, [texts[i] for i in order], [subtrees[i] for i in order])
+        spans = EncodedSpans(depths, *([column[i] for i in order] for column in (heads, tails, subtrees)))
     return NormalisedTrace(
         rule_set=rule_set_id(options),
         siblings=options.siblings,

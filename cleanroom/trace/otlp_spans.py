@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from cleanroom.garbage import uncollected
@@ -22,6 +21,7 @@ from cleanroom.trace.model import (
     Origin,
     Resource,
     Scope,
+    SentAttributes,
     Span,
     SpanEvent,
     SpanKind,
@@ -59,23 +59,53 @@ class _Pairs(dict[bytes, tuple[str, AttributeValue]]):
         """Whether a value with others in it was met."""
 
     def __missing__(self, data: bytes) -> tuple[str, AttributeValue]:
-        pair = self._read(data)
-        value = pair.value
-        which = value.WhichOneof("value")
-        if which not in _SCALARS:
+        found = _short_text(data) or self._any(data)
+        if found is None:
+            pair = self._read(data)
             self.nested = True
-            return pair.key, value_of(otlp_protobuf.any_value(value))
-        found = self[data] = (sys.intern(pair.key), getattr(value, which))
+            return pair.key, value_of(otlp_protobuf.any_value(pair.value))
+        self[data] = found
         if len(self) > _REMEMBERED:
             self.clear()
         return found
 
+    def _any(self, data: bytes) -> tuple[str, AttributeValue] | None:
+        """Return the key and value, or None where the value has others in it, or none."""
+        pair = self._read(data)
+        value = pair.value
+        which = value.WhichOneof("value")
+        return (sys.intern(pair.key), getattr(value, which)) if which in _SCALARS else None
 
-class _TraceIds(dict[bytes, str]):
-    """Trace ids as hexadecimal digits."""
+
+def _short_text(data: bytes) -> tuple[str, str] | None:
+    """Return the key and value of an attribute that is a short text as everybody writes it; None for all others.
+
+    Most that come once are texts, and it takes a third of the time of making messages of them. On the wire: 10, length,
+    key; 18, length; 10, length, text. A length below 128 is one byte.
+    """
+    size = len(data)
+    if size > 129 or size < 6 or data[0] != 10:  # noqa: PLR2004 -- as above
+        return None
+    end = data[1] + 2
+    if end + 4 > size or data[end] != 18 or data[end + 1] != size - end - 2:  # noqa: PLR2004
+        return None
+    if data[end + 2] != 10 or data[end + 3] != size - end - 4:  # noqa: PLR2004
+        return None
+    try:
+        return sys.intern(data[2:end].decode()), data[end + 4 :].decode()
+    except UnicodeDecodeError:
+        return None
+
+
+class _Ids(dict[bytes, str]):
+    """Ids of one length as hexadecimal digits: a span's and the same of its children's parent are one text."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__()
+        self._length = length
 
     def __missing__(self, data: bytes) -> str:
-        if len(data) != 16 or not any(data):  # noqa: PLR2004 -- OTLP's length
+        if len(data) != self._length or not any(data):
             raise OddError
         if len(self) > _REMEMBERED:
             self.clear()
@@ -91,7 +121,8 @@ class SpanReader:
         otlp_protobuf.require_fast_backend()
         self._request = _request_class()
         self._pairs = _Pairs()
-        self._trace_ids = _TraceIds()
+        self._trace_ids = _Ids(16)
+        self._span_ids = _Ids(8)
         self._resources: dict[bytes, Resource] = {}
         self._scopes: dict[bytes, Scope] = {}
 
@@ -113,20 +144,18 @@ class SpanReader:
         return found
 
     def _spans(self, spans: Any, resource: Resource, scope: Scope, origin: Origin, found: list[Span]) -> None:  # noqa: ANN401 -- a class made at run time
-        pair, trace_ids, intern = self._pairs.__getitem__, self._trace_ids, sys.intern
-        draft, kinds, statuses, add = _Draft, _KINDS, _STATUSES, found.append
+        pair, trace_ids, span_ids, intern = self._pairs.__getitem__, self._trace_ids, self._span_ids, sys.intern
+        draft, kinds, statuses, add, get_id = _Draft, _KINDS, _STATUSES, found.append, span_ids.get
         for sent in spans:
             span = draft()
             span.trace_id = trace_ids[sent.trace_id]
             own, above = sent.span_id, sent.parent_span_id
-            if len(own) != 8 or own == _NO_SPAN_ID or (above and len(above) != 8):  # noqa: PLR2004 -- OTLP's length
-                raise OddError
-            span.span_id = own.hex()
-            span.parent_id = intern(above.hex()) if above and above != _NO_SPAN_ID else ""
+            span.span_id = get_id(own) or span_ids[own]
+            span.parent_id = (get_id(above) or ("" if above == _NO_SPAN_ID else span_ids[above])) if above else ""
             span.name = intern(sent.name)
             span.start_ns, span.end_ns = sent.start_time_unix_nano, sent.end_time_unix_nano
             pairs, events, links, status = sent.attributes, sent.events, sent.links, sent.status
-            span.attributes = MappingProxyType(dict(map(pair, pairs))) if pairs else NO_ATTRIBUTES
+            span.attributes = SentAttributes(map(pair, pairs)) if pairs else NO_ATTRIBUTES
             span.events = tuple(map(self._event, events)) if events else ()
             span.links = tuple(map(self._link, links)) if links else ()
             try:
@@ -141,7 +170,7 @@ class SpanReader:
             add(span)
 
     def _attributes(self, sent: Any) -> Attributes:  # noqa: ANN401 -- as above
-        return MappingProxyType(dict(map(self._pairs.__getitem__, sent))) if sent else NO_ATTRIBUTES
+        return SentAttributes(map(self._pairs.__getitem__, sent)) if sent else NO_ATTRIBUTES
 
     def _event(self, sent: Any) -> SpanEvent:  # noqa: ANN401 -- as above
         return SpanEvent(

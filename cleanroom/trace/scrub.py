@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import getitem, itemgetter
 from typing import TypeAlias
 
 from cleanroom.canonical import Json, canonical_text, in_order, quoted
@@ -22,7 +24,7 @@ from cleanroom.trace.rules import (
 )
 
 _HEX_ID = re.compile(r"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{16})(?![0-9a-fA-F])")
-_SHORTEST_ID = 16
+_LIKE_ID = re.compile(r"[0-9a-fA-F]{16}").search  # in half the time, and most texts have none
 _AGENT_VERSION = re.compile(r"/v?\d[\w.+-]*")
 _DROPPED = tuple(glob for globs in DROPPED.values() for glob in globs)
 
@@ -32,16 +34,43 @@ _REMEMBERED = 16384  # values of one attribute; more are no names but measuremen
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One attribute that stays: `"name":`, what reads its texts, and what it came to, by value, as `"name":value`."""
+    """One attribute that stays: `"name":`, and what reads its texts."""
 
     quoted: str
     read: Callable[[str], str]
     port: bool
     """Whether the value decides that it goes: it may be a client's port."""
-    known: dict[AttributeValue, str] = field(default_factory=dict)
+
+    def __getitem__(self, value: AttributeValue) -> str:
+        """Return `"name":value` as canonical JSON, empty for what goes."""
+        if type(value) is str:
+            return "" if self.port and _is_ephemeral(value) else self.quoted + quoted(self.read(value))
+        if type(value) is int:
+            return "" if self.port and value > EPHEMERAL_ABOVE else f'{self.quoted}{{"int":"{value}"}}'
+        return self.quoted + canonical_text(as_json(value, self.read))
 
 
-_Plan: TypeAlias = list[tuple[str, dict[AttributeValue, str], _Part]]
+class _Known(dict[AttributeValue, str]):
+    """What the values of one type of one attribute came to; asked of the part when first met."""
+
+    __slots__ = ("_part",)
+
+    def __init__(self, part: _Part) -> None:
+        super().__init__()
+        self._part = part
+
+    def __missing__(self, value: AttributeValue) -> str:
+        found = self._part[value]
+        if len(self) < _REMEMBERED:
+            self[value] = found
+        return found
+
+
+_Signature: TypeAlias = tuple[object, ...]
+"""The names of a span's attributes, and the types of their values."""
+
+_Plan: TypeAlias = tuple[Callable[[tuple[AttributeValue, ...]], Iterable[AttributeValue]], list[_Known | _Part]]
+"""What takes, of a span's attributes, the values of those that stay, in order of name; and what writes each."""
 
 
 class Scrubber:
@@ -50,16 +79,16 @@ class Scrubber:
     def __init__(self, options: NormaliseOptions, spans: Sequence[Span]) -> None:
         """Read the ids of `spans`; raises `SpecError` for a broken pattern of `replace`."""
         self._options = options
-        self._ids: dict[str, str] = dict.fromkeys(options.excluded_traces, "<trace>")
-        self._ids.update({span.trace_id: "<trace>" for span in spans})
-        self._ids.update({span.span_id: "<span>" for span in spans})
+        self._spans = spans
         self._places = tuple(place for place in options.roles if place)
         self._roles = _roles_pattern(options.roles)
         self._replace = tuple(_compiled(pattern, replacement) for pattern, replacement in options.replace)
         self._seen: dict[str, str] = {}
         self._fate: dict[str, tuple[bool, bool]] = {}
         self._parts: dict[tuple[str, SpanKind | None], _Part | None] = {}
-        self._plans: dict[SpanKind | None, dict[tuple[str, ...], _Plan]] = {kind: {} for kind in (None, *CLIENT_PORTS)}
+        self._known: dict[tuple[str, SpanKind | None, type], _Known] = {}
+        # By identity: the hash of an enumeration's member is slow.
+        self._plans: dict[int, dict[_Signature, _Plan]] = {id(kind): {} for kind in SpanKind}
 
     def text(self, text: str) -> str:
         """Return `text` under the built-in rules and the spec's own."""
@@ -74,36 +103,39 @@ class Scrubber:
         """Return what stays of `attributes` (of a span of this kind) as canonical JSON."""
         if not attributes:
             return "{}"
-        plans = self._plans[kind if kind is SpanKind.SERVER or kind is SpanKind.CLIENT else None]
-        names = tuple(attributes)
-        plan = plans.get(names)
+        plans = self._plans[id(kind)]
+        names, values = tuple(attributes), tuple(attributes.values())
+        # Types too: bool is an int to a dictionary's mind, and 1.0 is 1.
+        signature = (names, *map(type, values))
+        plan = plans.get(signature)
         if plan is None:
-            plan = self._plan(names, kind)
+            plan = self._plan(names, values, kind)
             if len(plans) < _REMEMBERED:
-                plans[names] = plan
-        found = []
-        for name, known, part in plan:
-            value = attributes[name]
-            which = type(value)
-            # bool is an int to a dictionary's mind, and 1.0 is 1: those two are written each time.
-            text = known.get(value) if which is str or which is int else None
-            if text is None:
-                text = self._member(part, value)
-            if text:
-                found.append(text)
-        return "{" + ",".join(found) + "}"
+                plans[signature] = plan
+        staying, writers = plan
+        return "{" + ",".join(filter(None, map(getitem, writers, staying(values)))) + "}"
 
-    def _plan(self, names: tuple[str, ...], kind: SpanKind) -> _Plan:
-        """Return the attributes of a span that stay, in order."""
+    def _plan(self, names: tuple[str, ...], values: tuple[AttributeValue, ...], kind: SpanKind) -> _Plan:
+        """Return what writes the attributes that stay of spans with these names and types of values."""
         side = kind if kind in CLIENT_PORTS else None
-        plan: _Plan = []
+        places: list[int] = []
+        writers: list[_Known | _Part] = []
         for name in in_order(names):
             if (name, side) not in self._parts:
                 self._parts[name, side] = self._part(name, side)
             part = self._parts[name, side]
-            if part is not None:
-                plan.append((name, part.known, part))
-        return plan
+            if part is None:
+                continue
+            place = names.index(name)
+            which = type(values[place])
+            places.append(place)
+            if which is str or which is int:
+                writers.append(self._known.setdefault((name, side, which), _Known(part)))
+            else:
+                writers.append(part)
+        if len(places) > 1:
+            return itemgetter(*places), writers
+        return lambda values: [values[place] for place in places], writers
 
     def _part(self, name: str, side: SpanKind | None) -> _Part | None:
         dropped, kept = self._fate_of(name)
@@ -111,18 +143,6 @@ class Scrubber:
             return None
         read = self._own if kept else self._user_agent if name in USER_AGENTS else self._whole
         return _Part(f"{canonical_text(name)}:", read, port=not kept and name in MAYBE_CLIENT_PORTS)
-
-    def _member(self, part: _Part, value: AttributeValue) -> str:
-        """Return `"name":value` as canonical JSON, empty for what goes."""
-        if type(value) is str:
-            text = "" if part.port and _is_ephemeral(value) else part.quoted + quoted(part.read(value))
-        elif type(value) is int:
-            text = "" if part.port and value > EPHEMERAL_ABOVE else f'{part.quoted}{{"int":"{value}"}}'
-        else:
-            return part.quoted + canonical_text(as_json(value, part.read))
-        if len(part.known) < _REMEMBERED:
-            part.known[value] = text
-        return text
 
     def _fate_of(self, name: str) -> tuple[bool, bool]:
         """Return (dropped, kept from the built-in rules) for an attribute's name."""
@@ -139,8 +159,16 @@ class Scrubber:
     def _whole(self, text: str) -> str:
         return self._own(self._built_in(text))
 
+    @cached_property
+    def _ids(self) -> Mapping[str, str]:
+        """What stands for the ids of this iteration; few iterations have one in a text."""
+        found = dict.fromkeys(self._options.excluded_traces, "<trace>")
+        found.update({span.trace_id: "<trace>" for span in self._spans})
+        found.update({span.span_id: "<span>" for span in self._spans})
+        return found
+
     def _built_in(self, text: str) -> str:
-        if len(text) >= _SHORTEST_ID:
+        if _LIKE_ID(text):
             text = _HEX_ID.sub(lambda match: self._ids.get(match[0].lower(), match[0]), text)
         # The pattern costs microseconds a text, and most texts name no place.
         for place in self._places:

@@ -5,6 +5,9 @@ Written directly, and remembered by what repeats: a mapping for each span, encod
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 from cleanroom.canonical import Json, canonical_text
 from cleanroom.trace.model import Attributes, Origin, Resource, Scope, Span, SpanKind, SpanLink, Trace
 from cleanroom.trace.rules import RUNNER_ATTRIBUTES, NormaliseOptions
@@ -12,6 +15,17 @@ from cleanroom.trace.scrub import Scrubber, as_json
 
 _REMEMBERED = 65536  # what more than so many spans differ in is worth no memory
 _MILLISECOND, _MICROSECOND = 10**6, 10**3
+
+
+class Columns(NamedTuple):
+    """Of every span its name and its canonical JSON: what is its own, and from `kind` on what it shares with others.
+
+    The second part is most of it, and there is one of it for all that share it.
+    """
+
+    names: list[str]
+    heads: list[bytes]
+    tails: list[bytes]
 
 
 class SpanTexts:
@@ -25,20 +39,31 @@ class SpanTexts:
         # By identity, since attributes have no hash; the values hold what the ids are of, so that none is used twice.
         self._resources: dict[tuple[int, SpanKind], tuple[Resource, str]] = {}
         self._scopes: dict[tuple[int, SpanKind], tuple[Scope, str]] = {}
-        self._tails: dict[tuple[str | int, ...], str] = {}
+        self._tails: dict[tuple[str | int, ...], tuple[str, bytes]] = {}
 
-    def name(self, span: Span) -> str:
-        """Return the span's name under the rules; the runner's own names are its own affair."""
-        return span.name if span.origin is Origin.RUNNER else self._scrub.text(span.name)
+    def columns(self, spans: Sequence[Span], detached: Mapping[int, str]) -> Columns:
+        """Return the spans as they are under the rules.
 
-    def text(self, span: Span, detached: str) -> str:
-        """Return the span as canonical JSON; `detached` says why a root is not where it claims to be, or is empty."""
-        if span.origin is Origin.RUNNER:
-            return canonical_text(_runner_fields(span, detached))
-        attributes = self._scrub.attributes(span.attributes, span.kind)
-        oddities = self._oddities(span, detached)
-        events = self._events(span) if span.events else "[]"
-        return f'{{"attributes":{attributes}{oddities},"events":{events},{self._tail(span)}'
+        `detached` says of some, by index, why they are roots and not where they claim to be.
+        """
+        names, heads, tails = [], [], []
+        attributes, runner = self._scrub.attributes, Origin.RUNNER
+        for index, span in enumerate(spans):
+            odd = detached.get(index, "") if detached else ""
+            if span.origin is runner:  # its own names are its own affair
+                names.append(span.name)
+                heads.append(canonical_text(_runner_fields(span, odd)).encode())
+                tails.append(b"")
+                continue
+            name, tail = self._tail(span)
+            text = attributes(span.attributes, span.kind)
+            if odd or span.dropped_attributes or span.dropped_events or span.dropped_links or self._bucket:
+                text += self._oddities(span, odd)
+            events = self._events(span) if span.events else "[]"
+            names.append(name)
+            heads.append(f'{{"attributes":{text},"events":{events},'.encode())
+            tails.append(tail)
+        return Columns(names, heads, tails)
 
     def _oddities(self, span: Span, detached: str) -> str:
         """Return the members between `attributes` and `events`, which most spans have none of."""
@@ -74,8 +99,8 @@ class SpanTexts:
             role = "same trace" if link.trace_id == span.trace_id else "another trace"
         return f'{{"attributes":{self._scrub.attributes(link.attributes, span.kind)},"to":{canonical_text(role)}}}'
 
-    def _tail(self, span: Span) -> str:
-        """Return the members from `kind` on, which are few different ones in any trace."""
+    def _tail(self, span: Span) -> tuple[str, bytes]:
+        """Return the name under the rules, and the members from `kind` on: few different ones in any trace."""
         links = self._links(span) if span.links else "[]"
         resource, scope, kind, status = span.resource, span.scope, span.kind, span.status
         # Members of an enumeration by identity too: their hash is slow.
@@ -86,13 +111,14 @@ class SpanTexts:
         if found is None:
             scrub = self._scrub
             states = [member.partition("=")[0].strip() for member in span.trace_state.split(",") if member.strip()]
-            found = (
+            text = (
                 f'"kind":"{kind.value}","links":{links},"name":{_quoted(scrub, span.name)},"origin":"service",'
                 f'"resource":{self._resource(resource, kind)},"scope":{self._scope(scope, kind)},'
                 f'"service":{_quoted(scrub, span.service)},"status":"{status.value}",'
                 f'"status_message":{_quoted(scrub, span.status_message)}'
             )
-            found += f',"trace_state":{canonical_text([*states])}}}' if states else "}"
+            text += f',"trace_state":{canonical_text([*states])}}}' if states else "}"
+            found = scrub.text(span.name), text.encode()
             if len(self._tails) < _REMEMBERED:
                 self._tails[key] = found
         return found

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
-from cleanroom.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Resource, Scope
+from cleanroom.trace.model import NO_ATTRIBUTES, Attributes, AttributeValue, Resource, Scope, SentAttributes
 from cleanroom.trace.otlp_protobuf import Node
 
 
 def attributes_of(node: Node) -> Attributes:
     """Return the attributes of a node; of a key that is sent twice, the last value."""
     pairs = node.get("attributes")
-    return MappingProxyType({pair["key"]: value_of(pair["value"]) for pair in pairs}) if pairs else NO_ATTRIBUTES
+    return SentAttributes((pair["key"], value_of(pair["value"])) for pair in pairs) if pairs else NO_ATTRIBUTES
 
 
 def value_of(node: Node) -> AttributeValue:

@@ -145,3 +145,61 @@ def test_an_unknown_kind_and_a_parent_id_of_another_length_are_told_by_the_tree(
             decode_traces(body, PROTOBUF, Origin.SERVICE)
     (span,) = decode_traces(request(sent(parent_span_id=bytes(8))).SerializeToString(), PROTOBUF, Origin.SERVICE)
     assert span.parent_id == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: found.update(k="w"),
+        lambda found: found.__setitem__("k", "w"),
+        lambda found: found.__delitem__("k"),
+        lambda found: found.__ior__({"k": "w"}),
+        lambda found: found.setdefault("j", "w"),
+        lambda found: found.pop("k"),
+        lambda found: found.popitem(),
+        lambda found: found.clear(),
+    ],
+    ids=["update", "set", "delete", "join", "setdefault", "pop", "popitem", "clear"],
+)
+def test_attributes_as_they_were_sent_cannot_be_changed(change):
+    body = request(sent(attributes=pairs(k=AnyValue(string_value="v")))).SerializeToString()
+    for attributes in (decode_traces(body, PROTOBUF, Origin.SERVICE)[0].attributes, by_tree(body)[0].attributes):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change(attributes)
+        assert attributes == {"k": "v"}
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        field(1, b"k") + field(2, field(1, b"v")),
+        field(2, field(1, b"v")) + field(1, b"k"),  # the value comes first
+        field(1, b"j") + field(1, b"k") + field(2, field(1, b"v")),  # the key comes twice
+        field(1, b"k") + field(2, field(1, b"u") + field(1, b"v")),  # the text comes twice
+        field(1, b"k") + field(2, field(1, b"u")) + field(2, field(1, b"v")),  # the value comes in parts
+        field(1, b"k") + field(2, b""),
+        field(1, b"k") + field(2, field(1, b"")),
+        field(2, field(1, b"v")),
+        field(1, b"k" * 127) + field(2, field(1, b"v")),
+        field(1, b"k" * 128) + field(2, field(1, b"v")),
+        field(1, b"k" * 130) + field(2, field(1, b"v")),
+        field(1, b"k") + field(2, field(1, b"v" * 122)),
+        field(1, b"k") + field(2, field(1, b"v" * 127)),
+        field(1, b"k") + field(2, field(1, b"v" * 128)),
+        field(1, b"k") + field(2, field(1, b"v" * 400)),
+        field(1, b"k") + field(2, field(7, b"v")),  # bytes
+        field(1, b"k") + field(2, b"\x18\x2a"),  # a number
+        b"",
+    ],
+    ids=lambda attribute: f"{attribute[:4].hex()}:{len(attribute)}:{attribute[-4:].hex()}",
+)
+def test_an_attribute_is_read_alike_however_it_is_written(attribute):
+    body = field(1, field(2, field(2, sent().SerializeToString() + field(9, attribute))))
+    assert list(TraceDecoder().decode(body, PROTOBUF, Origin.SERVICE)) == list(by_tree(body))
+
+
+def test_a_short_text_that_is_no_text_is_no_request():
+    attribute = field(1, b"k") + field(2, field(1, b"\xff"))
+    body = field(1, field(2, field(2, sent().SerializeToString() + field(9, attribute))))
+    with pytest.raises(TelemetryError):
+        decode_traces(body, PROTOBUF, Origin.SERVICE)
