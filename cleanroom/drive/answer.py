@@ -29,6 +29,8 @@ class Answer:
     """Whether its failure only degrades the outcome."""
     question: str = ""
     """The question in words, e.g. `tcp db port 5432`."""
+    service: str = ""
+    """The service that was asked; empty where there is none."""
     at: Position = NOWHERE
 
 

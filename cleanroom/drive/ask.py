@@ -31,6 +31,7 @@ from cleanroom.spec.probe import (
     Question,
     SpanProbe,
     TcpProbe,
+    service_asked,
 )
 from cleanroom.spec.query import ExecAction, RedisAction, SqlAction
 from cleanroom.text import one_line
@@ -61,6 +62,7 @@ def ask(reach: Reach, probe: Probe, context: str, service: str = "") -> Answer:
         truncated=fact.truncated,
         optional=probe.optional,
         question=describe_question(question, service),
+        service=service_asked(question) or service,
         at=probe.at,
     )
 

@@ -70,7 +70,7 @@ def _late(answer: Answer, timeout: Duration, attempts: int) -> Answer:
     return Answer(
         ok=False, value=answer.value, why=f"not within {timeout} (asked {times}): {answer.why}",
         error_type="timeout", asked_ns=answer.asked_ns, rows=answer.rows, truncated=answer.truncated,
-        optional=answer.optional, question=answer.question, at=answer.at,
+        optional=answer.optional, question=answer.question, service=answer.service, at=answer.at,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from cleanroom.validate.concurrency import judge_concurrency
 from cleanroom.validate.counts import judge_counts
 from cleanroom.validate.failures import accept, judge_expected_failure
 from cleanroom.validate.faults import judge_faults, unreverted
+from cleanroom.validate.faults_expected import judge_expected_faults
 from cleanroom.validate.graph import judge_graph
 from cleanroom.validate.hermeticity import judge_hermeticity
 from cleanroom.validate.intervals import judge_intervals
@@ -59,6 +60,7 @@ def judge_expect(scene: Scene, expect: Expect | None, *, of_suite: bool = False)
             *judge_hermeticity(scene, expect.hermeticity),
             *judge_resilience(scene, expect.resilience),
             *judge_resources(scene, expect.resources),
+            *judge_expected_faults(scene, expect.faults),
             *judge_invariants(expect.invariants, scene.scenarios, of_suite=of_suite),
             *judge_lint(scene, expect.lint),
             *judge_metrics(scene, expect.metrics),

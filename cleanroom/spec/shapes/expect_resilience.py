@@ -276,7 +276,9 @@ _RESOURCE = Record(
 )  # fmt: skip
 _IMPACT = Record(
     place="expect.faults.<id>.impact",
-    doc="Which services a fault harmed: in its window their spans or probes failed, or took longer than before it.",
+    doc="Which services a fault harmed: in its windows more of their spans, of the steps and probes that asked them, "
+    "failed than before it, or spans of a name took twice as long as before it, and 10 ms longer (medians). Of a "
+    "service of which nothing is seen in the windows, nobody can say that it was not harmed.",
     keys={
         "affected": Key(references, "Services that it must have harmed.", example="[api]", errors=("unknown-service",)),
         "unaffected": Key(
@@ -338,7 +340,7 @@ RESILIENCE_KEYS: dict[str, Key] = {
     ),
     "faults": Key(
         Shape(_faults, "a mapping from faults to what is known of them", _FAULTS.schema),
-        "What must be known of faults afterwards, by their ids.", example="{slow-db: {verified: true}}", later=True,
+        "What must be known of faults afterwards, by their ids.", example="{slow-db: {verified: true}}",
         errors=("unknown-fault",),
     ),
 }  # fmt: skip

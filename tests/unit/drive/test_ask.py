@@ -83,7 +83,7 @@ def test_exec_must_exit_0_and_its_value_is_what_it_printed():
     command = ExecAction(service="db", command=("count",))
     assert put(command, engine).ok
     found = put(command, engine, tolerance=equal_to("three"))
-    assert (found.ok, found.value, found.question) == (True, "three", "exec db count")
+    assert (found.ok, found.value, found.question, found.service) == (True, "three", "exec db count", "db")
     found = put(command, engine, tolerance=equal_to("four"))
     assert (found.ok, found.why) == (False, 'expected "four", found "three"')
     engine.answer = lambda *_: result(3)

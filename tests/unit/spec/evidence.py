@@ -49,6 +49,7 @@ _EXPECT = {
     "lint": "validate/scenario:judge_expect expect.lint",
     "resilience": "validate/scenario:judge_expect expect.resilience",
     "resources": "validate/scenario:judge_expect expect.resources",
+    "faults": "validate/scenario:judge_expect expect.faults",
     "invariants": "validate/scenario:judge_expect expect.invariants",
     "metrics": "validate/scenario:judge_expect expect.metrics",
     "logs": "validate/scenario:judge_expect expect.logs",
@@ -705,6 +706,18 @@ READERS = {
         "id": "validate/resources:_check wanted.id",
         "description": _DESCRIPTION,
         "level": "validate/resources:_check wanted.level",
+    },
+    "expect.faults.<id>": {
+        "verified": "validate/faults_expected:_judge_one wanted.verified",
+        "backend": "validate/faults_expected:_judge_one wanted.backend",
+        "impact": "validate/faults_expected:_judge_one wanted.affected",
+        "id": "validate/faults_expected:_check wanted.id",
+        "description": _DESCRIPTION,
+        "level": "validate/faults_expected:_check wanted.level",
+    },
+    "expect.faults.<id>.impact": {
+        "affected": "validate/faults_expected:_judge_one wanted.affected",
+        "unaffected": "validate/faults_expected:_judge_one wanted.unaffected",
     },
     "expect.lint": {
         "min_score": "validate/lint:judge_lint wanted.min_score",

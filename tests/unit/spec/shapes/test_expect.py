@@ -207,15 +207,15 @@ FIGURES = [
             service="api", growth=of(lte=Size(5 * 2**20)), restarts=of(eq=0), oom_killed=False, **NAMED
         ),
     )),
-]  # fmt: skip
-LATER = [
-    ("hermeticity", "egress: declared", HermeticityExpectation(egress_declared=True)),
     ("faults", f"f: {{verified: true, backend: {{in: [netem]}}, {ID}}}", (
         FaultExpectation(fault="f", verified=True, backend=of(in_=("netem",)), **NAMED),
     )),
     ("faults", "f: {impact: {affected: [api], unaffected: [web]}}", (
         FaultExpectation(fault="f", affected=("api",), unaffected=("web",)),
     )),
+]  # fmt: skip
+LATER = [
+    ("hermeticity", "egress: declared", HermeticityExpectation(egress_declared=True)),
 ]  # fmt: skip
 LISTS = [
     ("windows", "outer: a, contains: [b], strict: true, max_duration: 30s", WindowExpectation(
