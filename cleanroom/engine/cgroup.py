@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -93,17 +93,37 @@ class GroupGauge:
 
 def gauge_of(state: ContainerState, proc: Path = PROC, cgroups: Path = CGROUPS) -> Gauge | None:
     """Return the gauge of a running container; None where its process or its group is not ours to see."""
+    groups = groups_of(state, proc, cgroups)
+    memory, cpu = groups.place("memory"), groups.place("cpuacct")
+    return GroupGauge(memory=memory, cpu=cpu, version=groups.version, proc=proc) if memory or cpu else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """The control groups of one container: one for each controller in version 1, a single one in version 2."""
+
+    version: int
+    root: Path
+    paths: Mapping[str, str]
+    """Path of the group by controller, as /proc tells it; in version 2 the controller is ""."""
+    container: str
+
+    def place(self, controller: str) -> Path | None:
+        """Return the directory of the container's group for `controller`; None where it is not ours to see."""
+        if self.version > 1:
+            return _place(self.root, self.paths.get("", ""), self.container)
+        return _place(self.root / controller, self.paths.get(controller, ""), self.container)
+
+
+def groups_of(state: ContainerState, proc: Path = PROC, cgroups: Path = CGROUPS) -> Groups:
+    """Return the groups of a running container; without a place where its process is not ours to see."""
     try:
         lines = (proc / str(state.pid) / "cgroup").read_text(encoding="utf-8").splitlines() if state.pid else []
     except OSError:
-        return None
+        lines = []
     paths = {name: path for line in lines for name, path in _controllers(line) if state.id in path}
-    if (cgroups / "cgroup.controllers").exists():
-        place = _place(cgroups, paths.get("", ""), state.id)
-        return GroupGauge(memory=place, cpu=place, version=2, proc=proc) if place is not None else None
-    memory = _place(cgroups / "memory", paths.get("memory", ""), state.id)
-    cpu = _place(cgroups / "cpuacct", paths.get("cpuacct", ""), state.id)
-    return GroupGauge(memory=memory, cpu=cpu, version=1, proc=proc) if memory or cpu else None
+    version = 2 if (cgroups / "cgroup.controllers").exists() else 1
+    return Groups(version=version, root=cgroups, paths=paths, container=state.id)
 
 
 def _controllers(line: str) -> Iterator[tuple[str, str]]:
