@@ -73,6 +73,7 @@ class FakeContainer:
     starts: int = 0
     log: bytes = b"said something\n"
     health: str = "none"
+    volumes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -144,6 +145,25 @@ class FakeEngine:
         found = self._find(container)
         if found.status == "running":
             found.status, found.exit_code = "exited", code
+
+    def pause(self, container: str) -> None:
+        with self._call("pause"):
+            self._find(container).status = "paused"
+
+    def unpause(self, container: str) -> None:
+        with self._call("unpause"):
+            self._find(container).status = "running"
+
+    def rename(self, container: str, name: str) -> None:
+        with self._call("rename"):
+            found = self._find(container)
+            del self.containers[found.spec.name]
+            found.spec = replace(found.spec, name=name)
+            self.containers[name] = found
+
+    def volumes(self, container: str) -> Mapping[str, str]:
+        with self._call("volumes"):
+            return dict(self._find(container).volumes)
 
     def remove(self, container: str) -> None:
         with self._call("remove"):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from cleanroom.engine.ports import ContainerState
+from cleanroom.errors import CapabilityError, EngineError
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 PROC: Final = Path("/proc")
@@ -89,6 +90,65 @@ class GroupGauge:
         except OSError:
             return None
         return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One container's control group of one controller; in version 2 the same directory for all of them."""
+
+    place: Path
+    version: int
+
+    def read(self, name: str) -> str:
+        """Return what a file of the group says, without the end of the line; raises `EngineError`."""
+        try:
+            return (self.place / name).read_text(encoding="ascii").strip()
+        except OSError as err:
+            raise EngineError(f"{self.place / name} cannot be read: {err.strerror}") from err
+
+    def write(self, name: str, value: str) -> None:
+        """Write a file of the group; raises `EngineError` with the kernel's reason."""
+        try:
+            (self.place / name).write_text(value, encoding="ascii")
+        except OSError as err:
+            raise EngineError(f"{self.place / name} does not take {value}: {err.strerror}") from err
+
+    def number(self, name: str, key: str = "") -> int | None:
+        """Return a file's number, or the one behind `key` in lines of `key number`; None where there is none."""
+        return _number_of(self.place, name, key) if key else _number(self.place, name)
+
+
+def group_of(state: ContainerState, controller: str, proc: Path = PROC, cgroups: Path = CGROUPS) -> Group:
+    """Return the group of a running container; `controller` is a name of version 1, e.g. `memory` or `pids`.
+
+    Raises `CapabilityError` where its process or its group is not ours to see, or the controller is not there.
+    """
+    try:
+        lines = (proc / str(state.pid) / "cgroup").read_text(encoding="utf-8").splitlines() if state.pid else []
+    except OSError:
+        lines = []
+    paths = {name: path for line in lines for name, path in _controllers(line) if state.id and state.id in path}
+    unified = (cgroups / "cgroup.controllers").exists()
+    root, path = (cgroups, paths.get("", "")) if unified else (cgroups / controller, paths.get(controller, ""))
+    place = _place(root, path, state.id)
+    if place is None:
+        raise CapabilityError(
+            f"the {controller} control group of {state.name} is not visible from here",
+            remedy="use an engine on this machine (engine cell or own), with that controller in its kernel",
+        )
+    return Group(place=place, version=2 if unified else 1)
+
+
+def frozen(group: Group) -> bool:
+    """Whether the kernel holds every process of the group (`freezer` in version 1); raises `EngineError`."""
+    if group.version > 1:
+        return group.number("cgroup.events", "frozen") == 1
+    return group.read("freezer.state") == "FROZEN"
+
+
+def oom_kills(group: Group) -> int | None:
+    """Return how many processes the kernel killed for the memory of the group (`memory`); None where it cannot say."""
+    return group.number("memory.events" if group.version > 1 else "memory.oom_control", "oom_kill")
 
 
 def gauge_of(state: ContainerState, proc: Path = PROC, cgroups: Path = CGROUPS) -> Gauge | None:

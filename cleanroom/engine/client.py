@@ -10,7 +10,7 @@ import requests
 from docker import errors as docker_errors
 
 from cleanroom.engine import archive, build, events, execute, inventory, logs
-from cleanroom.engine.payload import container_body, network_body, state_of
+from cleanroom.engine.payload import container_body, network_body, state_of, volumes_of
 from cleanroom.engine.ports import (
     BuildSpec,
     ContainerSpec,
@@ -113,6 +113,26 @@ class DockerEngine:
         """Send a signal to the container's first process (the engine's restart policy does not answer to this)."""
         with self._wire.api(f"send {signal} to container {container}") as api:
             api.kill(container, signal)
+
+    def pause(self, container: str) -> None:
+        """Hold every process of the container."""
+        with self._wire.api(f"pause container {container}") as api:
+            api.pause(container)
+
+    def unpause(self, container: str) -> None:
+        """Let the processes of a paused container go on."""
+        with self._wire.api(f"unpause container {container}") as api:
+            api.unpause(container)
+
+    def rename(self, container: str, name: str) -> None:
+        """Give the container another name."""
+        with self._wire.api(f"rename container {container}") as api:
+            api.rename(container, name)
+
+    def volumes(self, container: str) -> Mapping[str, str]:
+        """Return the container's volumes: path inside → name of the volume."""
+        with self._wire.api(f"inspect container {container}") as api:
+            return volumes_of(api.inspect_container(container))
 
     def remove(self, container: str) -> None:
         """Kill and remove a container with its anonymous volumes; one that does not exist is not an error."""

@@ -85,6 +85,12 @@ def state_of(found: Mapping[str, Any]) -> ContainerState:
     )
 
 
+def volumes_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return path → name of the volumes in the answer of `GET /containers/{id}/json`."""
+    mounts = found.get("Mounts") or ()
+    return {str(m["Destination"]): str(m["Name"]) for m in mounts if m.get("Type") == "volume"}
+
+
 def _host_config(spec: ContainerSpec) -> dict[str, Any]:
     host: dict[str, Any] = {
         "NetworkMode": spec.network or "none",
@@ -101,6 +107,7 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         ("CgroupParent", spec.cgroup_parent or None),
         ("CapAdd", list(spec.cap_add) or None),
         ("Dns", list(spec.dns) or None),
+        ("VolumesFrom", [spec.volumes_from] if spec.volumes_from else None),
         ("Tmpfs", {path: f"size={size}" for path, size in spec.tmpfs.items()} or None),
         (
             "Mounts",

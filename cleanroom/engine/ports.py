@@ -56,6 +56,8 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     cap_add: tuple[str, ...] = ()
     cgroup_parent: str = ""
+    volumes_from: str = ""
+    """Another container whose volumes it has too, at the same places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +174,18 @@ class Engine(Protocol):
 
     def kill(self, container: str, signal: str = "KILL") -> None:
         """Send a signal to the container's first process."""
+
+    def pause(self, container: str) -> None:
+        """Hold every process of the container."""
+
+    def unpause(self, container: str) -> None:
+        """Let the processes of a paused container go on."""
+
+    def rename(self, container: str, name: str) -> None:
+        """Give the container another name."""
+
+    def volumes(self, container: str) -> Mapping[str, str]:
+        """Return the container's volumes: path inside → name of the volume."""
 
     def remove(self, container: str) -> None:
         """Kill and remove a container with its anonymous volumes; one that does not exist is not an error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from cleanroom.clock import Clock
@@ -189,6 +189,31 @@ def restart_service(
     done: Future[str] = Future()
     done.set_result(container)
     return _start(stage, placed, done, stage.abort or threading.Event(), running)
+
+
+def replace_service(
+    engine: Engine,
+    placed: Placed,
+    container: str,
+    *,
+    keep_volumes: bool,
+    change: Callable[[ContainerSpec], ContainerSpec],
+) -> str:
+    """Remove a service's container and return the id of another with the same name, address and, if kept, volumes.
+
+    It is made from the same declaration, with `change`, and not started. Raises `EngineError`; then there is neither.
+    """
+    spec = change(container_spec(placed))
+    with _named(placed.service):
+        if not keep_volumes or not engine.volumes(container):
+            engine.remove(container)
+            return engine.create(spec)
+        # A volume without a name lives as long as a container has it: for a moment both do.
+        engine.rename(container, f"{spec.name}-old")
+        try:
+            return engine.create(replace(spec, volumes_from=container))
+        finally:
+            engine.remove(container)
 
 
 def await_service(stage: Stage, placed: Placed, container: str, abort: Abort | None = None) -> None:

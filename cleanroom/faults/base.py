@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 from cleanroom.canonical import Json
 from cleanroom.clock import Clock
 from cleanroom.drive.reach import Container
-from cleanroom.engine.ports import Engine
+from cleanroom.engine.ports import ContainerSpec, Engine
+from cleanroom.errors import EngineError
 from cleanroom.network.ports import Slot
 from cleanroom.plan.model import FaultEvent
 
@@ -34,6 +35,22 @@ class Revive(Protocol):
         """Revive `service`."""
 
 
+class Recreate(Protocol):
+    """Puts another container of the same declaration in a service's place."""
+
+    def __call__(
+        self, service: str, *, keep_volumes: bool, change: Callable[[ContainerSpec], ContainerSpec] = ...
+    ) -> Container:
+        """Remove the service's container, make the other one with `change` and return it; it is not started.
+
+        Raises `EngineError`.
+        """
+
+
+def _nobody(service: str, **_: object) -> Container:
+    raise EngineError(f"nobody here can make another container of {service}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultContext:
     """What a fault may use."""
@@ -42,10 +59,11 @@ class FaultContext:
     clock: Clock
     slot: Slot
     containers: Mapping[str, Container]
-    """Every service of the environment by name."""
+    """Every service of the environment by name, as it is when it is asked for: a fault may replace one."""
     revive: Revive
     policy_restarts: Mapping[str, bool]
     """Whether the service's own restart policy brings it back."""
+    recreate: Recreate = _nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from cleanroom.engine.ports import Inventory
 from cleanroom.errors import EngineError
 from cleanroom.plan.model import Plan
-from cleanroom.run.environment import Closed, Environment
+from cleanroom.run.closed import Closed
+from cleanroom.run.environment import Environment
 from cleanroom.run.quiet import QuietSpan, QuietTracer, unheard
 from cleanroom.run.record import CleanupRecord, ServiceRecord
 from cleanroom.run.stage import Stage

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final, Literal, TypedDict
 
 from cleanroom.drive.reach import Container
@@ -19,6 +18,7 @@ from cleanroom.engine.service import (
     await_service,
     container_name,
     remove_services,
+    replace_service,
     restart_service,
     start_services,
     stop_services,
@@ -27,15 +27,17 @@ from cleanroom.errors import EngineError, ExitCode, NetworkError
 from cleanroom.network.ports import Drop, Slot
 from cleanroom.plan.model import Plan
 from cleanroom.quantity import Duration
+from cleanroom.run.closed import Closed
 from cleanroom.run.events import Event
 from cleanroom.run.output import read_output
 from cleanroom.run.ports import Ports
 from cleanroom.run.readiness import Readiness
 from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
+from cleanroom.run.replacement import Replacements
 from cleanroom.run.shots import Shots
 from cleanroom.run.surroundings import Surroundings
 from cleanroom.run.tracing import AttributeScalar, OpenSpan, Tracer, span
-from cleanroom.run.trouble import trouble_of
+from cleanroom.run.trouble import recorded, trouble_of
 from cleanroom.run.usage import usage_watch
 from cleanroom.spec.probe import port_asked
 from cleanroom.spec.service import Service
@@ -58,20 +60,6 @@ class _Before(TypedDict):
 _UNSEEN: Final[_Before] = {"ended_early": "", "restarts": 0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
-    """What an environment left behind: facts only."""
-
-    services: tuple[ServiceRecord, ...] = ()
-    egress: tuple[Drop, ...] = ()
-    cleanup: CleanupRecord = field(default_factory=CleanupRecord)
-    payloads: tuple[Payload, ...] = ()
-    late: int = 0
-    noise_traces: tuple[str, ...] = ()
-    trouble: Trouble | None = None
-    timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-
-
 class Environment:
     """Opened once, closed once; `close` works after any failure of `open`."""
 
@@ -88,6 +76,7 @@ class Environment:
         self.noise: list[str] = []
         self._placed: dict[str, Placed] = {}
         self._started: dict[str, Started] = {}
+        self._earlier = Replacements(ports.engine)
         self._opened = False
         self._timings: dict[str, float] = {}
         self._usage = usage_watch(ports.engine, ports.gauge, plan.suite)
@@ -199,6 +188,20 @@ class Environment:
         )
         self._started[service] = replace(before, ready_ns=started.ready_ns)
 
+    def recreate(
+        self, service: str, *, keep_volumes: bool, change: Callable[[ContainerSpec], ContainerSpec] = lambda spec: spec
+    ) -> Container:
+        """Put another container of the same declaration, with `change`, in a service's place; it is not started."""
+        before = self._started[service]
+        self._earlier.leaves(service, before.container)
+        made = replace_service(
+            self._ports.engine, self._placed[service], before.container, keep_volumes=keep_volumes, change=change
+        )
+        self._started[service] = replace(before, container=made)
+        if self._usage is not None:
+            self._usage.replaced(service, made)
+        return self.containers[service]
+
     def _forget_address(self, service: Started) -> None:
         """Ask anew for a service that is back; where the bridge is not ours to change, it is only found later."""
         with suppress(NetworkError):
@@ -219,7 +222,7 @@ class Environment:
         with span(self._tracer, "cleanroom.cleanup", {"trigger": trigger}, parent) as opened:
             began = self._ports.clock.monotonic()
             services: tuple[ServiceRecord, ...] = ()
-            with _recorded(troubles):
+            with recorded(troubles):
                 services = self._stop(opened, troubles)
             self._timings["stop"] = self._ports.clock.monotonic() - began
             payloads, late = self._collect(troubles)
@@ -253,7 +256,7 @@ class Environment:
                 troubles.append(Trouble(exit_code=int(ExitCode.ENGINE), message=f"service {name}: {stopped.trouble}"))
             opened.end(stopped.end_ns)
             self._tell(name, "stopped", (stopped.end_ns - stopped.start_ns) / 10**9)
-            output = read_output(self._ports.engine, started.container)
+            output = self._earlier.output(name, read_output(self._ports.engine, started.container))
             records.append(
                 ServiceRecord(
                     name=name, image=started.image, address=started.address, container=started.container,
@@ -269,10 +272,10 @@ class Environment:
         """Look at all services before the first is stopped: the end of one must not look like that of another."""
         found: dict[str, _Before] = {}
         for name, started in self._started.items():
-            with _recorded(troubles):
+            with recorded(troubles):
                 state = self._ports.engine.inspect(started.container)
                 status = "" if state.status == "running" else state.status
-                found[name] = {"ended_early": status, "restarts": state.restart_count}
+                found[name] = {"ended_early": status, "restarts": state.restart_count + self._earlier.restarts(name)}
         return found
 
     def _unready(self) -> tuple[ServiceRecord, ...]:
@@ -306,10 +309,10 @@ class Environment:
         telemetry = self._ports.telemetry
         payloads: tuple[Payload, ...] = ()
         late = 0
-        with _recorded(troubles):
+        with recorded(troubles):
             telemetry.check()
             telemetry.drain(self.slot.index, DRAIN_TIMEOUT)
-        with _recorded(troubles):
+        with recorded(troubles):
             payloads = telemetry.close(self.slot.index, self.id)
             late = telemetry.late(self.id)
         self._timings["drain"] = self._ports.clock.monotonic() - began
@@ -318,21 +321,21 @@ class Environment:
     def _egress(self, troubles: list[Trouble]) -> tuple[Drop, ...]:
         drops: tuple[Drop, ...] = ()
         if self._opened:
-            with _recorded(troubles):
+            with recorded(troubles):
                 drops = self._ports.network.close(self.slot.index)
         return drops
 
     @property
     def _names(self) -> Inventory:
         """All that can exist of this environment: its containers and its network, by name."""
-        names = {p.placement.container for p in self._placed.values()} | self._shots.names
+        names = {p.placement.container for p in self._placed.values()} | self._shots.names | self._earlier.names
         return Inventory(containers=tuple(sorted(names)), networks=(self._network,) if self._opened else ())
 
     def _ours(self, troubles: list[Trouble]) -> Inventory | None:
         """Return what exists in the engine of this environment; None when the engine does not say."""
         try:
             everything = self._ports.engine.inventory()
-        except Exception as err:  # noqa: BLE001 - as in `_recorded`
+        except Exception as err:  # noqa: BLE001 - as in `recorded`
             troubles.append(trouble_of(err))
             return None
         names = self._names
@@ -349,7 +352,7 @@ class Environment:
         for _attempt in range(REMOVALS):
             refused = remove_services(engine, self._names.containers)
             troubles.extend(Trouble(exit_code=int(ExitCode.ENGINE), message=words) for words in refused)
-            with _recorded(troubles):
+            with recorded(troubles):
                 engine.remove_network(self._network)
             left = self._ours(troubles)
             if left is not None and left.empty:
@@ -358,8 +361,8 @@ class Environment:
         left = self._names if left is None else left
         created = Inventory() if created is None else created
         processes: tuple[str, ...] = ()
-        with _recorded(troubles):
-            processes = processes_of(tuple(s.container for s in self._started.values()))
+        with recorded(troubles):
+            processes = processes_of((*(s.container for s in self._started.values()), *self._earlier.containers))
         self._timings["cleanup"] = self._ports.clock.monotonic() - start
         return CleanupRecord(
             trigger=_trigger(trigger), created=created, removed=created.minus(left), left=left,
@@ -376,15 +379,6 @@ class Environment:
         )  # fmt: skip
         if not cleanup.success:
             opened.error("something is left")
-
-
-@contextmanager
-def _recorded(troubles: list[Trouble]) -> Iterator[None]:
-    """Make an error of the block one more trouble: the rest of a teardown goes on."""
-    try:
-        yield
-    except Exception as err:  # noqa: BLE001 - a defect must not leave containers behind either
-        troubles.append(trouble_of(err))
 
 
 class _StopFlag:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from cleanroom.errors import ExitCode, InterruptedRunError
 from cleanroom.plan.model import Plan
 from cleanroom.run.apart import Apart, joined
-from cleanroom.run.environment import Closed, Environment
+from cleanroom.run.closed import Closed
+from cleanroom.run.environment import Environment
 from cleanroom.run.events import Event
 from cleanroom.run.journal import Journal
 from cleanroom.run.ports import Ports

@@ -28,6 +28,7 @@ from cleanroom.run.record import (
     StepRecord,
     Trouble,
 )
+from cleanroom.run.replacement import Services
 from cleanroom.run.stage import Stage
 from cleanroom.run.steady_state import SteadyWatch
 from cleanroom.run.stepper import Stepper, skip
@@ -64,8 +65,9 @@ class Play:
             engine=self._ports.engine,
             clock=self._ports.clock,
             slot=environment.slot,
-            containers=environment.containers,
+            containers=Services(lambda: environment.containers),
             revive=environment.revive,
+            recreate=environment.recreate,
             policy_restarts={s.name: s.restart.policy != "no" for s in self._stage.plan.suite.services},
         )
         return ChaosPorts(

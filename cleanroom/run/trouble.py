@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cleanroom.errors import CleanroomError, ExitCode
 from cleanroom.run.record import Trouble
@@ -33,3 +35,12 @@ def trouble_of(err: Exception, at: Position = NOWHERE) -> Trouble:
         remedy="please report it with these lines",
         at=at,
     )
+
+
+@contextmanager
+def recorded(troubles: list[Trouble]) -> Iterator[None]:
+    """Make an error of the block one more trouble: the rest of a teardown goes on."""
+    try:
+        yield
+    except Exception as err:  # noqa: BLE001 - a defect must not leave containers behind either
+        troubles.append(trouble_of(err))

@@ -89,6 +89,25 @@ class _Tally:
         )
 
 
+@dataclass(slots=True)
+class Late:
+    """The gauge of a container that has not been started yet: its group comes with its first process."""
+
+    inspect: Callable[[str], ContainerState]
+    gauge: Callable[[ContainerState], Gauge | None]
+    container: str
+    _found: Gauge | None = None
+
+    def read(self) -> Usage | None:
+        """Return what it uses now; None while it does not run."""
+        if self._found is None:
+            try:
+                self._found = self.gauge(self.inspect(self.container))
+            except EngineError:
+                return None
+        return self._found.read() if self._found is not None else None
+
+
 class UsageWatch:
     """Looks at services from when each is ready until `finish`, in a thread of its own."""
 
@@ -125,6 +144,15 @@ class UsageWatch:
         if self._thread is None:
             self._thread = threading.Thread(target=self._watch, name="usage", daemon=True)
             self._thread.start()
+
+    def replaced(self, service: str, container: str) -> None:
+        """Go on with another container that stands in the place of a service's; it is a start of it."""
+        with self._lock:
+            tally = self._tallies.get(service)
+        if tally is not None:
+            tally.container, tally.gauge = container, Late(self._inspect, self._gauge, container)
+            with contextlib.suppress(EngineError):
+                self._unfollow.append(self._follow(container, tally.hear))
 
     def finish(self) -> dict[str, ResourceRecord]:
         """Look once more and return what each service used; the watch is over, and a second call says the same."""

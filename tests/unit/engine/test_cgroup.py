@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cleanroom.engine.cgroup import Usage, gauge_of
+from cleanroom.engine.cgroup import Group, Usage, frozen, gauge_of, group_of, oom_kills
 from cleanroom.engine.ports import ContainerState
+from cleanroom.errors import CapabilityError, EngineError
 
 ID = "c0ffee" * 10
 STATE = ContainerState(
@@ -110,3 +112,42 @@ def test_a_container_that_is_not_ours_to_see_has_no_gauge(second):
     (place / "proc/7/cgroup").unlink()
     assert gauge(place) is None
     assert group.exists()
+
+
+def test_a_group_of_version_1_is_that_of_its_controller(first):
+    place, memory = first
+    found = group_of(STATE, "memory", place / "proc", place / "cgroup")
+    assert (found.place, found.version, oom_kills(found)) == (memory, 1, 1)
+    found.write("memory.limit_in_bytes", "123")
+    assert found.read("memory.limit_in_bytes") == "123"
+    assert found.number("memory.limit_in_bytes") == 123
+    with pytest.raises(CapabilityError, match="pids control group of api"):
+        group_of(STATE, "pids", place / "proc", place / "cgroup")
+
+
+def test_a_group_of_version_2_is_the_same_for_every_controller(second):
+    place, group = second
+    found = group_of(STATE, "pids", place / "proc", place / "cgroup")
+    assert (found.place, found.version, oom_kills(found)) == (group, 2, 0)
+
+
+def test_a_container_whose_process_is_not_ours_to_see_has_no_group(second):
+    place, _ = second
+    with pytest.raises(CapabilityError, match="not visible from here"):
+        group_of(replace(STATE, pid=99), "memory", place / "proc", place / "cgroup")
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_what_the_freezer_holds_is_told_by_both_versions(tmp_path, held):
+    one = write(tmp_path / "one", freezer__state="FROZEN" if held else "THAWED")
+    two = write(tmp_path / "two", cgroup__events=f"populated 1\nfrozen {int(held)}")
+    assert (frozen(Group(place=one, version=1)), frozen(Group(place=two, version=2))) == (held, held)
+
+
+def test_a_file_of_a_group_that_is_not_there_is_named(tmp_path):
+    group = Group(place=tmp_path, version=1)
+    with pytest.raises(EngineError, match=r"freezer\.state cannot be read: No such file"):
+        frozen(group)
+    with pytest.raises(EngineError, match="pids does not take 5: "):
+        Group(place=tmp_path / "gone", version=1).write("pids", "5")
+    assert group.number("memory.limit_in_bytes") is None
