@@ -7,6 +7,8 @@ other: a key that becomes available needs a reader before it can have a row.
 
 from __future__ import annotations
 
+from tests.unit.spec.fault_evidence import FAULTS
+
 _ACTION = "run/stepper:Stepper._act step.action"
 _SERVICE = "engine/service:container_spec"
 _LIMITS = "engine/service:container_spec limits"
@@ -19,19 +21,6 @@ _SELECTORS = "validate/select:shape_selectors expectation"
 _SCHEMA = "validate/schema"
 _DESCRIPTION = "plan/document:_checks_json own.description"
 _READY = "engine/ready:_Waiting.until probe.question"
-_FAULT = {
-    "id": "run/chaos:Occurrence.inject fault.id",
-    "fault": "faults/ladder:open_fault event.fault.kind",
-    "target": "plan/timeline:_Drawing._targets fault.target",
-    "at": "plan/timeline:_moment fault.moment",
-    "probability": "plan/timeline:_Drawing._event fault.probability",
-    "repeat": "plan/timeline:_Drawing.plan fault.repeat",
-    "verify": "validate/occurrence:Occurrence.unproven self.event.fault.verify",
-    "verify_reason": "validate/faults:_judge_one fault.verify_reason",
-    "allow_inconclusive": "validate/faults:_judge_one fault.allow_inconclusive",
-    "for": "run/chaos:Chaos._start occurrence.event.fault.duration",
-    "until": "run/chaos:Chaos.before_step occurrence.event.fault.until_step",
-}
 _PROBES = {
     **dict.fromkeys(("exec", "sql", "redis"), "drive/ask:ask probe.question"),
     **dict.fromkeys(("tcp", "log", "container", "cgroup", "file", "clock"), "drive/ask:_fact question.service"),
@@ -510,23 +499,7 @@ READERS = {
         "command": "drive/redis:run_redis action.commands",
         "commands": "drive/redis:run_redis action.commands",
     },
-    "the fault container.kill": {
-        **_FAULT,
-        "backend": "faults/container/kill:open_kill event.fault.backend",
-        "signal": "faults/container/kill:Kill.__init__ event.parameters",
-        "revive": "faults/container/kill:strategies_of event.parameters",
-    },
-    "the fault network.latency": {
-        **_FAULT,
-        "between": "faults/network/latency:Latency._shape fault.between",
-        "direction": "faults/network/latency:Latency._shape fault.direction",
-        "ports": "faults/network/latency:Latency._shape fault.ports",
-        "protocol": "faults/network/latency:Latency._shape fault.protocol",
-        "backend": "faults/network/latency:Latency.__init__ event.fault.backend",
-        **dict.fromkeys(
-            ("delay", "jitter", "distribution", "correlation"), "faults/network/latency:delay_of event.parameters"
-        ),
-    },
+    **FAULTS,
     "scenarios[].chaos[].target": {
         "name": "plan/timeline:_Drawing._struck target.service",
         "any_of": "plan/timeline:_Drawing._struck target.any_of",

@@ -1,0 +1,69 @@
+"""Who reads the keys of each fault: rows of `evidence`, a table for each family."""
+
+from __future__ import annotations
+
+OF_ALL = {
+    "id": "run/chaos:Occurrence.inject fault.id",
+    "fault": "faults/ladder:open_fault event.fault.kind",
+    "target": "plan/timeline:_Drawing._targets fault.target",
+    "at": "plan/timeline:_moment fault.moment",
+    "probability": "plan/timeline:_Drawing._event fault.probability",
+    "repeat": "plan/timeline:_Drawing.plan fault.repeat",
+    "verify": "validate/occurrence:Occurrence.unproven self.event.fault.verify",
+    "verify_reason": "validate/faults:_judge_one fault.verify_reason",
+    "allow_inconclusive": "validate/faults:_judge_one fault.allow_inconclusive",
+    "for": "run/chaos:Chaos._start occurrence.event.fault.duration",
+    "until": "run/chaos:Chaos.before_step occurrence.event.fault.until_step",
+}
+
+CONTAINER: dict[str, dict[str, str]] = {
+    "the fault container.kill": {
+        **OF_ALL,
+        "backend": "faults/container/kill:open_kill event.fault.backend",
+        "signal": "faults/container/kill:Kill.__init__ event.parameters",
+        "revive": "faults/container/kill:strategies_of event.parameters",
+    },
+}
+PROCESS: dict[str, dict[str, str]] = {}
+NETWORK: dict[str, dict[str, str]] = {
+    "the fault network.latency": {
+        **OF_ALL,
+        "between": "faults/network/latency:Latency._shape fault.between",
+        "direction": "faults/network/latency:Latency._shape fault.direction",
+        "ports": "faults/network/latency:Latency._shape fault.ports",
+        "protocol": "faults/network/latency:Latency._shape fault.protocol",
+        "backend": "faults/network/latency:Latency.__init__ event.fault.backend",
+        **dict.fromkeys(
+            ("delay", "jitter", "distribution", "correlation"), "faults/network/latency:delay_of event.parameters"
+        ),
+    },
+}
+DNS: dict[str, dict[str, str]] = {}
+HTTP: dict[str, dict[str, str]] = {}
+RESOURCE: dict[str, dict[str, str]] = {}
+FILESYSTEM: dict[str, dict[str, str]] = {}
+CLOCK: dict[str, dict[str, str]] = {}
+DEPENDENCY: dict[str, dict[str, str]] = {}
+DATABASE: dict[str, dict[str, str]] = {}
+CACHE: dict[str, dict[str, str]] = {}
+BROKER: dict[str, dict[str, str]] = {}
+CREDENTIALS: dict[str, dict[str, str]] = {}
+CUSTOM: dict[str, dict[str, str]] = {}
+COMPOSITE: dict[str, dict[str, str]] = {}
+FAULTS = {
+    **CONTAINER,
+    **PROCESS,
+    **NETWORK,
+    **DNS,
+    **HTTP,
+    **RESOURCE,
+    **FILESYSTEM,
+    **CLOCK,
+    **DEPENDENCY,
+    **DATABASE,
+    **CACHE,
+    **BROKER,
+    **CREDENTIALS,
+    **CUSTOM,
+    **COMPOSITE,
+}
