@@ -18,6 +18,7 @@ What is not as it should be has a meaning of its own, so that it can never pass 
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -55,6 +56,7 @@ class SentAttributes(dict[str, AttributeValue]):
 NO_ATTRIBUTES: Attributes = SentAttributes()
 RESERVED_PREFIX = "cleanroom."
 _ID = attrgetter("trace_id", "span_id")
+_SPAN_ID = attrgetter("span_id")
 _START = attrgetter("start_ns")
 _PLACE = attrgetter("start_ns", "trace_id", "span_id")
 
@@ -183,6 +185,17 @@ class Trace:
         object.__setattr__(self, "by_id", MappingProxyType(by_id))
 
     @cached_property
+    def above(self) -> array[int]:
+        """Of each span the place of its parent in `spans`; -1 for none, be it that none is named or that it is lost."""
+        number = len(self.spans)
+        if len(self.by_id) == number:
+            places = dict(zip(self.by_id, range(number), strict=True))
+        else:
+            places = dict(zip(map(_ID, reversed(self.spans)), range(number - 1, -1, -1), strict=True))
+        get = places.get
+        return array("q", [get((span.trace_id, span.parent_id), -1) if span.parent_id else -1 for span in self.spans])
+
+    @cached_property
     def children(self) -> Mapping[SpanId, tuple[Span, ...]]:
         """The direct children of each span that has any, by its id, in order of start."""
         children: dict[SpanId, list[Span]] = {}
@@ -199,7 +212,8 @@ class Trace:
     @property
     def service_spans(self) -> tuple[Span, ...]:
         """The spans that services sent (the runner's own are left out)."""
-        return tuple(s for s in self.spans if s.origin is Origin.SERVICE)
+        found = [s for s in self.spans if s.origin is Origin.SERVICE]
+        return self.spans if len(found) == len(self.spans) else tuple(found)
 
     def parent(self, span: Span) -> Span | None:
         """Return the parent by span id within the same trace, or None (a root, or an orphan)."""
@@ -226,7 +240,7 @@ def place_of(spans: Iterable[Span]) -> Callable[[Span], tuple[int, str, str, str
 
 def once(spans: Sequence[Span]) -> tuple[Span, ...]:
     """Drop exact repetitions: an exporter that retries sends the same span twice. Linear, whatever is repeated."""
-    if len(set(map(_ID, spans))) == len(spans):
+    if len(set(map(_SPAN_ID, spans))) == len(spans):
         return tuple(spans)
     first: dict[SpanId, Span] = {}
     again: dict[SpanId, set[Hashable]] = {}

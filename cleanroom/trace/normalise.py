@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, lt
 
 from cleanroom.canonical import Json
 from cleanroom.garbage import uncollected
@@ -15,6 +15,7 @@ from cleanroom.trace.rules import RUNNER_SKIPPED, NormaliseOptions, Siblings, ma
 from cleanroom.trace.span_text import SpanTexts
 
 _ID = attrgetter("trace_id", "span_id")
+MISSING = "its parent is missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,12 @@ class _LeftOut:
 
 def _kept(trace: Trace, options: NormaliseOptions, left_out: _LeftOut) -> list[Span]:
     """Return the spans that count, in order of start: no issued trace, no second delivery, none that is left out."""
-    counted = [span for span in trace.spans if span.trace_id not in options.excluded_traces and not left_out(span)]
+    issued, names, runner = options.excluded_traces, left_out.names, Origin.RUNNER
+    counted = [
+        span
+        for span in trace.spans
+        if span.trace_id not in issued and span.name not in (RUNNER_SKIPPED if span.origin is runner else names)
+    ]
     if len(trace.by_id) == len(trace.spans):
         return counted
     deliveries = Counter((span.trace_id, span.span_id) for span in counted)
@@ -121,20 +127,14 @@ def _kept(trace: Trace, options: NormaliseOptions, left_out: _LeftOut) -> list[S
 
 def _structure(kept: list[Span], trace: Trace, left_out: _LeftOut) -> tuple[list[int], dict[int, str]]:
     """Return (each span's parent by index, index → why a root is not where it claims to be)."""
-    if len(trace.by_id) == len(kept) == len(trace.spans):
-        first = {key: index for index, key in enumerate(trace.by_id)}  # in the order of the spans
-    else:
-        places = range(len(kept) - 1, -1, -1)  # of several spans with one id the first is the parent
-        first = dict(zip(map(_ID, reversed(kept)), places, strict=True))
-    hops = len(kept) < len(trace.spans)  # otherwise nothing was left out that could stand between
-    parents: list[int] = []
     detached: dict[int, str] = {}
-    for index, span in enumerate(kept):
-        parent_id = left_out.parent_id(span) if hops else span.parent_id
-        parent = first.get((span.trace_id, parent_id), ROOT) if parent_id else ROOT
-        if parent_id and parent == ROOT:
-            detached[index] = "its parent is missing"
-        parents.append(parent)
+    if len(trace.by_id) == len(kept) == len(trace.spans):
+        parents = list(trace.above)
+        detached = {index: MISSING for index, up in enumerate(parents) if up == ROOT and kept[index].parent_id}
+        if all(map(lt, parents, range(len(parents)))):
+            return parents, detached  # a way that only leads backwards does not lead round
+    else:
+        parents = _parents(kept, trace, left_out, detached)
     reached = downwards(children_under(parents))
     if len(reached) < len(kept):
         for index in sorted(set(range(len(kept))) - set(reached)):
@@ -142,3 +142,18 @@ def _structure(kept: list[Span], trace: Trace, left_out: _LeftOut) -> tuple[list
             detached[index] = "its parents form a cycle"
             parents[index] = ROOT
     return parents, detached
+
+
+def _parents(kept: list[Span], trace: Trace, left_out: _LeftOut, detached: dict[int, str]) -> list[int]:
+    """Return each span's parent by index where spans are left out or have one id; note in `detached` what lost its."""
+    places = range(len(kept) - 1, -1, -1)  # of several spans with one id the first is the parent
+    first = dict(zip(map(_ID, reversed(kept)), places, strict=True))
+    hops = len(kept) < len(trace.spans)  # otherwise nothing was left out that could stand between
+    parents: list[int] = []
+    for index, span in enumerate(kept):
+        parent_id = left_out.parent_id(span) if hops else span.parent_id
+        parent = first.get((span.trace_id, parent_id), ROOT) if parent_id else ROOT
+        if parent_id and parent == ROOT:
+            detached[index] = MISSING
+        parents.append(parent)
+    return parents

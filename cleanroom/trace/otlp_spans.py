@@ -97,15 +97,11 @@ def _short_text(data: bytes) -> tuple[str, str] | None:
         return None
 
 
-class _Ids(dict[bytes, str]):
-    """Ids of one length as hexadecimal digits: a span's and the same of its children's parent are one text."""
-
-    def __init__(self, length: int) -> None:
-        super().__init__()
-        self._length = length
+class _TraceIds(dict[bytes, str]):
+    """Trace ids as hexadecimal digits."""
 
     def __missing__(self, data: bytes) -> str:
-        if len(data) != self._length or not any(data):
+        if len(data) != 16 or not any(data):  # noqa: PLR2004 -- OTLP's length
             raise OddError
         if len(self) > _REMEMBERED:
             self.clear()
@@ -121,8 +117,7 @@ class SpanReader:
         otlp_protobuf.require_fast_backend()
         self._request = _request_class()
         self._pairs = _Pairs()
-        self._trace_ids = _Ids(16)
-        self._span_ids = _Ids(8)
+        self._trace_ids = _TraceIds()
         self._resources: dict[bytes, Resource] = {}
         self._scopes: dict[bytes, Scope] = {}
 
@@ -144,14 +139,16 @@ class SpanReader:
         return found
 
     def _spans(self, spans: Any, resource: Resource, scope: Scope, origin: Origin, found: list[Span]) -> None:  # noqa: ANN401 -- a class made at run time
-        pair, trace_ids, span_ids, intern = self._pairs.__getitem__, self._trace_ids, self._span_ids, sys.intern
-        draft, kinds, statuses, add, get_id = _Draft, _KINDS, _STATUSES, found.append, span_ids.get
+        pair, trace_ids, intern = self._pairs.__getitem__, self._trace_ids, sys.intern
+        draft, kinds, statuses, add = _Draft, _KINDS, _STATUSES, found.append
         for sent in spans:
             span = draft()
             span.trace_id = trace_ids[sent.trace_id]
             own, above = sent.span_id, sent.parent_span_id
-            span.span_id = get_id(own) or span_ids[own]
-            span.parent_id = (get_id(above) or ("" if above == _NO_SPAN_ID else span_ids[above])) if above else ""
+            if len(own) != 8 or own == _NO_SPAN_ID or (above and len(above) != 8):  # noqa: PLR2004 -- OTLP's length
+                raise OddError
+            span.span_id = own.hex()
+            span.parent_id = intern(above.hex()) if above and above != _NO_SPAN_ID else ""
             span.name = intern(sent.name)
             span.start_ns, span.end_ns = sent.start_time_unix_nano, sent.end_time_unix_nano
             pairs, events, links, status = sent.attributes, sent.events, sent.links, sent.status

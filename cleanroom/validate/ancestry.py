@@ -12,9 +12,13 @@ What it means where ids are broken (spec.md section 6 resolves parents by span i
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import cached_property
+from itertools import islice, repeat
+from operator import attrgetter, lt
+from typing import overload
 
 from cleanroom.trace.model import Origin, Span
 from cleanroom.validate.scene import Scene
@@ -24,25 +28,75 @@ OF_PROBE = -2
 MISSING = -3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class _Alone(Sequence[tuple[int, ...]]):
+    """The places of so many knots of which each is one span."""
+
+    number: int
+
+    def __len__(self) -> int:
+        return self.number
+
+    @overload
+    def __getitem__(self, knot: int) -> tuple[int, ...]: ...
+    @overload
+    def __getitem__(self, knot: slice) -> tuple[tuple[int, ...], ...]: ...
+    def __getitem__(self, knot: int | slice) -> tuple[int, ...] | tuple[tuple[int, ...], ...]:
+        if isinstance(knot, slice):
+            return tuple((place,) for place in range(self.number)[knot])
+        return (range(self.number)[knot],)
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        return zip(range(self.number), strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chains:
+    """How knots stand above each other."""
+
+    order: Sequence[int]
+    link_of: Sequence[int]
+    loops: dict[int, list[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ancestry:
     """The spans of a scene by their place in it, the knots of spans that share an id, and the chains of knots."""
 
     spans: tuple[Span, ...]
-    place_of: dict[int, int]
-    """`id(span)` → its place in `spans`."""
-    knot_of: list[int]
+    knot_of: Sequence[int]
     """Place → knot."""
-    above: list[int]
+    above: Sequence[int]
     """Place → the knot of its parent, or NO_PARENT, OF_PROBE, MISSING."""
-    members: list[list[int]]
+    members: Sequence[Sequence[int]]
     """Knot → places."""
-    order: list[int]
-    """Every knot after all those above it; the knots of one link together."""
-    link_of: list[int]
-    """Knot → link: a single knot, or all knots of one loop; numbered as they come in `order`."""
-    loops: dict[int, list[int]]
-    """Link → its knots, where these form a loop."""
+
+    @cached_property
+    def place_of(self) -> dict[int, int]:
+        """`id(span)` → its place in `spans`."""
+        return dict(zip(map(id, self.spans), range(len(self.spans)), strict=True))
+
+    @cached_property
+    def _chains(self) -> _Chains:
+        number = len(self.members)
+        if isinstance(self.members, _Alone) and all(map(lt, self.above, range(number))):
+            return _Chains(range(number), range(number), {})  # each after its parent, as they were started
+        return _chains([_ups(self.above, places) for places in self.members])
+
+    @property
+    def order(self) -> Sequence[int]:
+        """Every knot after all those above it; the knots of one link together."""
+        return self._chains.order
+
+    @property
+    def link_of(self) -> Sequence[int]:
+        """Knot → link: a single knot, or all knots of one loop; numbered as they come in `order`."""
+        return self._chains.link_of
+
+    @property
+    def loops(self) -> dict[int, list[int]]:
+        """Link → its knots, where these form a loop."""
+        return self._chains.loops
 
     @property
     def links(self) -> int:
@@ -60,11 +114,11 @@ class Ancestry:
     def inherit(self, own: Callable[[int], bool]) -> list[bool]:
         """Return for each link whether `own` holds of one of its places, or of one of a link above it."""
         found = [False] * self.links
+        above, members, link_of = self.above, self.members, self.link_of
         for knot in self.order:
-            link = self.link_of[knot]
+            link = link_of[knot]
             found[link] = found[link] or any(
-                own(place) or (self.above[place] >= 0 and found[self.link_of[self.above[place]]])
-                for place in self.members[knot]
+                own(place) or (above[place] >= 0 and found[link_of[above[place]]]) for place in members[knot]
             )
         return found
 
@@ -98,10 +152,11 @@ class Under:
         for place in marked:
             knot = ancestry.knot_of[place]
             by_knot[knot] = by_knot.get(knot, 0) + 1
+        for knot in by_knot if far and ancestry.loops else ():
             link = ancestry.link_of[knot]
             if link in ancestry.loops:
-                in_loop[link] = in_loop.get(link, 0) + 1
-        by_link = ancestry.inherit(lambda place: place in marked) if far else []
+                in_loop[link] = in_loop.get(link, 0) + by_knot[knot]
+        by_link = ancestry.inherit(marked.__contains__) if far else []
         from_above: dict[int, bool] = {}
         for link, knots in ancestry.loops.items() if far else ():
             ups = {ancestry.link_of[up] for knot in knots for up in ancestry.ups(knot)} - {link}
@@ -130,16 +185,15 @@ class Under:
 
 def ancestry_of(scene: Scene) -> Ancestry:
     """Return the ancestry of a scene's spans, the runner's included; linear in their number."""
-    spans = scene.trace.spans
+    trace = scene.trace
+    spans = trace.spans
+    if len(trace.by_id) == len(spans) and all(map(str.strip, map(attrgetter("span_id"), spans), repeat("0"))):
+        places = range(len(spans))
+        above = _unknown(spans, trace.above, _issued(scene))
+        return Ancestry(spans=spans, knot_of=places, above=above, members=_Alone(len(spans)))
     knot_of, by_id, members = _knots(spans)
-    above = _above(spans, by_id, _issued(scene))
-    groups = [_ups(above, places) for places in members]
-    order, link_of, loops = _chains(groups)
-    place_of = {id(span): place for place, span in enumerate(spans)}
-    return Ancestry(
-        spans=spans, place_of=place_of, knot_of=knot_of, above=above, members=members, order=order, link_of=link_of,
-        loops=loops,
-    )  # fmt: skip
+    known = [by_id.get((span.trace_id, span.parent_id), -1) if span.parent_id.strip("0") else -1 for span in spans]
+    return Ancestry(spans=spans, knot_of=knot_of, above=_unknown(spans, known, _issued(scene)), members=members)
 
 
 def components(nodes: Iterable[int], above: Sequence[Iterable[int]]) -> Iterator[list[int]]:
@@ -196,28 +250,27 @@ def _knots(spans: Sequence[Span]) -> tuple[list[int], dict[tuple[str, str], int]
     return knot_of, by_id, members
 
 
-def _above(spans: Sequence[Span], by_id: dict[tuple[str, str], int], issued: frozenset[str]) -> list[int]:
-    above: list[int] = []
-    unknown: dict[str, set[str]] = {}
-    for span in spans:
+def _unknown(spans: Sequence[Span], known: Sequence[int], issued: frozenset[str]) -> Sequence[int]:
+    """Return the knots of parents, those that are known and what the others are."""
+    above = array("q", known)
+    lost: dict[str, set[str]] = {}
+    for place in [place for place, up in enumerate(known) if up < 0]:
+        span = spans[place]
         if not span.parent_id.strip("0"):
-            above.append(NO_PARENT)
+            above[place] = NO_PARENT
             continue
-        knot = by_id.get((span.trace_id, span.parent_id), MISSING)
-        if knot == MISSING and span.trace_id in issued:
-            unknown.setdefault(span.trace_id, set()).add(span.parent_id)
-        above.append(knot)
+        above[place] = MISSING
+        if span.trace_id in issued:
+            lost.setdefault(span.trace_id, set()).add(span.parent_id)
     # The runner issues one parent for a trace: where two are missing, at least one of them is really lost.
-    probes = {trace for trace, parents in unknown.items() if len(parents) == 1}
-    if probes:
-        above = [
-            OF_PROBE if up == MISSING and span.trace_id in probes else up
-            for up, span in zip(above, spans, strict=True)
-        ]  # fmt: skip
+    probes = {trace for trace, parents in lost.items() if len(parents) == 1}
+    for place in [place for place, up in enumerate(above) if up == MISSING] if probes else ():
+        if spans[place].trace_id in probes:
+            above[place] = OF_PROBE
     return above
 
 
-def _ups(above: list[int], places: list[int]) -> tuple[int, ...]:
+def _ups(above: Sequence[int], places: Sequence[int]) -> tuple[int, ...]:
     """Return the knots above those places, each once."""
     if len(places) == 1:  # all but broken traces, and so it is worth being quick about
         up = above[places[0]]
@@ -229,7 +282,7 @@ def _issued(scene: Scene) -> frozenset[str]:
     return frozenset(trace for record in scene.scenarios for trace in record.noise_traces)
 
 
-def _chains(ups: Sequence[Sequence[int]]) -> tuple[list[int], list[int], dict[int, list[int]]]:
+def _chains(ups: Sequence[Sequence[int]]) -> _Chains:
     """Return the knots from the top down, the link of each, and the links that are loops."""
     order = _downwards(ups)
     link_of = [0] * len(ups)
@@ -245,7 +298,7 @@ def _chains(ups: Sequence[Sequence[int]]) -> tuple[list[int], list[int], dict[in
             link_of[knot] = link
         if len(found) > 1 or found[0] in ups[found[0]]:
             loops[link] = sorted(found)
-    return order, link_of, loops
+    return _Chains(order, link_of, loops)
 
 
 def _downwards(ups: Sequence[Sequence[int]]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import filterfalse
@@ -51,13 +51,17 @@ class Condition:
     breach: Callable[[Span], str]
     holds: Callable[[Span], bool] | None = None
     """Whether nothing breaks it, where that is known with less effort than the words."""
+    breaking: Callable[[Collection[Span]], list[Span]] | None = None
+    """Which spans break it, where many are asked with less effort than one after another."""
     remedy: Callable[[Span], str] = nothing_known
     """What to do about it where the cause is known, of a span that breaks it."""
     silent: Callable[[tuple[Span, ...]], str] = nothing_asked
     """What the condition could not say anything of, though it holds of all spans."""
 
-    def broken(self, spans: Iterable[Span]) -> list[Span]:
+    def broken(self, spans: Collection[Span]) -> list[Span]:
         """Return the spans that break it."""
+        if self.breaking is not None:
+            return self.breaking(spans)
         if self.holds is not None:
             return list(filterfalse(self.holds, spans))
         return list(filter(self.breach, spans))
@@ -79,7 +83,7 @@ def _carried(expectation: SpanExpectation) -> tuple[Condition, ...]:
                 rule="spans.attributes",
                 expected=f"attributes: {wording.attributes(attributes)}",
                 breach=lambda s: carried.breach(s.attributes),
-                holds=lambda s: carried.holds(s.attributes),
+                breaking=carried.broken,
             )
         )
     schema = expectation.schema
@@ -156,7 +160,11 @@ def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...
                 rule="spans.parent",
                 expected=f'a parent named "{parent}"',
                 breach=lambda s: _parent_breach(scene, named, s),
-                holds=lambda s: (parent := scene.parent(s)) is not None and named(parent),
+                breaking=lambda spans: [
+                    s
+                    for s, parent in zip(spans, map(scene.parent, spans), strict=True)
+                    if not (parent and named(parent))
+                ],
                 remedy=lambda s: _parent_remedy(scene, parent, s),
             )
         )

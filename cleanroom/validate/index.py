@@ -15,8 +15,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from cleanroom.spec.pattern import Pattern
-from cleanroom.trace.model import Origin, Resource, Span
+from cleanroom.trace.model import Origin, Span
 
+_REMEMBERED = 16  # selections: expectations often speak of the same spans, and each is as long as they are many
 _SPECIAL = re.compile(r"[*?\[]")
 
 
@@ -72,19 +73,19 @@ class SpanIndex:
 
     def __post_init__(self) -> None:
         places: dict[Shape, list[int]] = {}
-        found: dict[tuple[str, str, int, str], list[int]] = {}  # members of an enumeration are slow to hash
-        services: dict[int, tuple[str, Resource]] = {}  # the resource is kept: its id stays its own meanwhile
+        found: dict[tuple[str, int, int, int], list[int]] = {}  # by identity: all but the name are slow to hash
         for place, span in enumerate(self.spans):
-            resource = span.resource
-            known = services.get(id(resource))
-            if known is None:
-                known = services[id(resource)] = (resource.service, resource)
-            key = (span.name, known[0], id(span.kind), span.scope.name)
-            shape_places = found.get(key)
-            if shape_places is None:
-                shape_places = found[key] = []
-                places[Shape(span.name, known[0], span.kind.value, span.scope.name)] = shape_places
-            shape_places.append(place)
+            # What holds these is held by the span, so that their ids stay their own.
+            key = (span.name, id(span.resource), id(span.kind), id(span.scope))
+            try:
+                found[key].append(place)
+            except KeyError:
+                shape = Shape(span.name, span.service, span.kind.value, span.scope.name)
+                found[key] = places.setdefault(shape, [])
+                found[key].append(place)
+        if len(found) > len(places):
+            for of_shape in places.values():
+                of_shape.sort()
         object.__setattr__(self, "places", places)
 
     @cached_property
@@ -155,14 +156,24 @@ class SpanIndex:
         end = bisect_left(self._names, True, lo=start, key=lambda text: not text.startswith(prefix))  # noqa: FBT003 -- the first that does not
         return filter(matcher(pattern), self._names[start:end])
 
+    @cached_property
+    def _selected(self) -> dict[frozenset[Shape], tuple[Span, ...]]:
+        return {}
+
     def of(self, shapes: Sequence[Shape]) -> tuple[Span, ...]:
         """Return the spans of the shapes in the order of the population."""
         if len(shapes) == len(self.places):
             return self.spans
-        places = [place for shape in shapes for place in self.places[shape]]
-        # The places of a shape ascend, and sorting finds such runs by itself.
-        places.sort()
-        return tuple([self.spans[place] for place in places])
+        key = frozenset(shapes)
+        known = self._selected.get(key)
+        if known is None:
+            places = [place for shape in shapes for place in self.places[shape]]
+            # The places of a shape ascend, and sorting finds such runs by itself.
+            places.sort()
+            known = tuple(map(self.spans.__getitem__, places))
+            if len(self._selected) < _REMEMBERED:
+                self._selected[key] = known
+        return known
 
     def number(self, shapes: Iterable[Shape]) -> int:
         """Return how many spans the shapes have."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from cleanroom.spec.comparator import Comparator, holds, judge
-from cleanroom.trace.model import Attributes, AttributeValue
+from cleanroom.trace.model import Attributes, AttributeValue, Span
 from cleanroom.validate.index import named_by
 
 _REMEMBERED = 16384  # values; more are measurements, and come once
@@ -19,6 +19,14 @@ class AttributeTest:
     holds: Callable[[Attributes], bool]
     breach: Callable[[Attributes], str]
     """Empty exactly where it holds."""
+    many: Callable[[Iterable[Span]], list[Span]] | None = None
+    """Of which spans' attributes it does not hold, where that takes less than to ask `holds` of each."""
+
+    def broken(self, spans: Iterable[Span]) -> list[Span]:
+        """Return the spans of whose attributes it does not hold."""
+        if self.many is not None:
+            return self.many(spans)
+        return [span for span in spans if not self.holds(span.attributes)]
 
 
 class Judged:
@@ -48,6 +56,24 @@ class Judged:
                 known[value] = found
         return found
 
+    def divided(self, spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
+        """Return the spans of whose attributes it holds, and the others; as `holds`, but most need only a look."""
+        key, absent, texts, numbers = self._key, self._absent, self._known[str], self._known[int]
+        kept: list[Span] = []
+        lost: list[Span] = []
+        for span in spans:
+            value = span.attributes.get(key)
+            which = type(value)
+            if which is str or which is int:
+                known = (texts if which is str else numbers).get(value)
+            else:
+                known = absent if value is None and key not in span.attributes else None
+            if known or (known is None and self.holds(span.attributes)):
+                kept.append(span)
+            else:
+                lost.append(span)
+        return kept, lost
+
     def told(self, attributes: Attributes) -> str:
         """Return why it does not hold, with the attribute's name."""
         judgement = judge(self._comparator, attributes.get(self._key), present=self._key in attributes)
@@ -57,15 +83,20 @@ class Judged:
 def all_judged(wanted: Mapping[str, Comparator]) -> AttributeTest:
     """Return whether every key of `wanted` holds on attributes."""
     each = [Judged(key, comparator) for key, comparator in sorted(wanted.items())]
+    many: Callable[[Iterable[Span]], list[Span]] | None = None
     if len(each) == 1:
-        hold = each[0].holds
+        hold, divided = each[0].holds, each[0].divided
+
+        def many(spans: Iterable[Span]) -> list[Span]:
+            return divided(spans)[1]
+
     else:
 
         def hold(attributes: Attributes) -> bool:
             return all(judged.holds(attributes) for judged in each)
 
     return AttributeTest(
-        hold, lambda found: ", ".join(judged.told(found) for judged in each if not judged.holds(found))
+        hold, lambda found: ", ".join(judged.told(found) for judged in each if not judged.holds(found)), many
     )
 
 
@@ -97,4 +128,8 @@ def forbidden(globs: Iterable[str]) -> AttributeTest:
                 known[names] = found
         return found
 
-    return AttributeTest(lambda attributes: not breach(attributes), breach)
+    def many(spans: Iterable[Span]) -> list[Span]:
+        found = known.get
+        return [span for span in spans if found(tuple(span.attributes)) != "" and breach(span.attributes)]
+
+    return AttributeTest(lambda attributes: not breach(attributes), breach, many)

@@ -52,7 +52,7 @@ class Scene:
     @cached_property
     def runner_spans(self) -> tuple[Span, ...]:
         """The runner's own spans."""
-        return tuple(s for s in self.trace.spans if s.origin is Origin.RUNNER)
+        return tuple([s for s in self.trace.spans if s.origin is Origin.RUNNER])
 
     @cached_property
     def of_services(self) -> SpanIndex:
@@ -78,8 +78,10 @@ class Scene:
 
     def parent(self, span: Span) -> Span | None:
         """Return the parent over both populations; the runner's own span wins over a forged one of the same id."""
-        own = self._runner_by_id.get((span.trace_id, span.parent_id)) if span.parent_id else None
-        return own or self.trace.parent(span)
+        if not span.parent_id:
+            return None
+        key = (span.trace_id, span.parent_id)
+        return self._runner_by_id.get(key) or self.trace.by_id.get(key)
 
     def ancestors(self, span: Span) -> tuple[Span, ...]:
         """Return all ancestors, nearest first; ends at a cycle."""

@@ -108,8 +108,8 @@ def select(scene: Scene, expectation: Selecting) -> Selection:
         if all(selector.keeps(shape) for selector in shaped)
     ]
     spans = index.of(shapes)
-    for selector in _by_attribute(expectation):
-        spans = tuple(filter(selector.keeps, spans))
+    for key, comparator in sorted(expectation.where.items()):
+        spans = tuple(Judged(key, comparator).divided(spans)[0])
     in_time = _in_time(scene, expectation)
     untimed = tuple(span for span in spans if span.untimed) if in_time else ()
     for selector in in_time:
