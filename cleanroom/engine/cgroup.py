@@ -123,20 +123,14 @@ def group_of(state: ContainerState, controller: str, proc: Path = PROC, cgroups:
 
     Raises `CapabilityError` where its process or its group is not ours to see, or the controller is not there.
     """
-    try:
-        lines = (proc / str(state.pid) / "cgroup").read_text(encoding="utf-8").splitlines() if state.pid else []
-    except OSError:
-        lines = []
-    paths = {name: path for line in lines for name, path in _controllers(line) if state.id and state.id in path}
-    unified = (cgroups / "cgroup.controllers").exists()
-    root, path = (cgroups, paths.get("", "")) if unified else (cgroups / controller, paths.get(controller, ""))
-    place = _place(root, path, state.id)
+    groups = groups_of(state, proc, cgroups)
+    place = groups.place(controller)
     if place is None:
         raise CapabilityError(
             f"the {controller} control group of {state.name} is not visible from here",
             remedy="use an engine on this machine (engine cell or own), with that controller in its kernel",
         )
-    return Group(place=place, version=2 if unified else 1)
+    return Group(place=place, version=groups.version)
 
 
 def frozen(group: Group) -> bool:
@@ -181,7 +175,7 @@ def groups_of(state: ContainerState, proc: Path = PROC, cgroups: Path = CGROUPS)
         lines = (proc / str(state.pid) / "cgroup").read_text(encoding="utf-8").splitlines() if state.pid else []
     except OSError:
         lines = []
-    paths = {name: path for line in lines for name, path in _controllers(line) if state.id in path}
+    paths = {name: path for line in lines for name, path in _controllers(line) if state.id and state.id in path}
     version = 2 if (cgroups / "cgroup.controllers").exists() else 1
     return Groups(version=version, root=cgroups, paths=paths, container=state.id)
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 _PROC: Final = Path("/proc")
@@ -115,3 +117,9 @@ def processes_of(containers: tuple[str, ...]) -> tuple[str, ...]:
         if any(container in cgroup for container in containers):
             found.append(f"{pid} {command}")
     return tuple(found)
+
+
+def letters(container: str) -> Mapping[Process, str]:
+    """Return the state (proc_pid_stat(5): R, S, T, Z, …) of every process of the container with that full id."""
+    found = {stat.process: stat.state for pid, stat in _table().items() if find(pid, container) == stat.process}
+    return MappingProxyType(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cleanroom.errors import CapabilityError
 from cleanroom.faults.base import ActiveFault, FaultContext
 from cleanroom.plan.model import FaultEvent
 
@@ -29,3 +30,14 @@ class Ladder:
     kind: str
     rungs: tuple[Rung, ...]
     open: Callable[[FaultEvent, FaultContext], ActiveFault]
+
+
+def pinned(event: FaultEvent, *rungs: str) -> str:
+    """Return the rung that `backend` pins, "" for auto; raises `CapabilityError` for one that is none of `rungs`."""
+    wanted = event.fault.backend
+    if wanted not in ("auto", *rungs):
+        names = ("auto", *rungs)
+        raise CapabilityError(
+            f"{event.fault.kind} has no backend {wanted!r}", remedy=f"use {', '.join(names[:-1])} or {names[-1]}"
+        )
+    return "" if wanted == "auto" else wanted

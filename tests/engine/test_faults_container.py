@@ -11,8 +11,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fault_specs import assert_prevented, assert_proven, run_family
 from runs import Ran
 
-PROVEN = ("kill",)
-CONTROLS = {"control-kill": ("dead", "does not run")}
+PROVEN = ("kill", "stop", "pause", "restart", "crash_loop", "recreate")
+CONTROLS = {
+    "control-kill": ("dead", "does not run"),
+    "control-stop": ("away", "does not run"),
+    "control-pause": ("still", "does not run"),
+    "control-restart": ("twice", "does not run"),
+    "control-crash_loop": ("loop", "killed 1 times, not 2"),
+    "control-recreate": ("anew", "does not run"),
+}
 """Control → the fault that must not be taken for proven, and why it is not."""
 
 

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal, TypeAlias, cast
 
 from cleanroom.canonical import Json
-from cleanroom.clock import Clock, Deadline
+from cleanroom.clock import Clock
 from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerState
-from cleanroom.errors import CapabilityError, CleanroomError, NetworkError
+from cleanroom.errors import CapabilityError, CleanroomError
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
+from cleanroom.faults.container.death import await_death, policy_trouble, replaced
 from cleanroom.faults.recovery import bring_back
 from cleanroom.faults.victim import send_signal, visible_pid
-from cleanroom.network.bridge import forget_neighbour
 from cleanroom.plan.model import FaultEvent
 
-DEATH_TIMEOUT = 10.0
-POLICY_TIMEOUT = 30.0
-# An engine that is going to restart a container calls it `restarting` at once; one that says `exited` is not going to.
-POLICY_GRACE = 2.0
 JOIN_TIMEOUT = 300.0
 BACKENDS = ("auto", "api", "pid")
 Strategy: TypeAlias = Literal["policy", "start", "none"]
-_ENDED = ("exited", "dead", "restarting", "removing")
 
 
 @dataclass(slots=True)
@@ -53,10 +46,6 @@ class _Victim:
         """Seconds from the death to readiness, or until now."""
         died = self.struck if self.died is None else self.died
         return (now if self.ready is None else self.ready) - died
-
-    def replaced(self, now: ContainerState) -> bool:
-        """Whether another process runs in its place."""
-        return now.status == "running" and now.started_at != self.before.started_at
 
 
 class Kill:
@@ -109,22 +98,8 @@ class Kill:
 
     def _await_death(self, victim: _Victim) -> ContainerState:
         victim.looked = True
-        deadline = Deadline.after(self._clock, DEATH_TIMEOUT)
-        pause = 0.005
-        while True:
-            state = self._context.engine.inspect(victim.container.id)
-            if state.status in _ENDED or victim.replaced(state):
-                seen = self._clock.monotonic()
-                # The engine's own word, which is older than our look; never older than the signal.
-                victim.died = max(victim.struck, min(seen, seen - _age(state.finished_at, self._clock.now_ns())))
-                # Nothing of the fault hangs on it: where the bridge is not ours to change, requests just wait longer.
-                with contextlib.suppress(NetworkError):
-                    forget_neighbour(self._context.slot, victim.container.address)
-                return state
-            if deadline.expired():
-                return state
-            self._clock.sleep(pause)
-            pause = min(0.1, pause * 1.5)
+        state, victim.died = await_death(self._context, victim.container, victim.before, victim.struck)
+        return state
 
     def _watch(self, victim: _Victim) -> None:
         """Wait for the restart policy from now on: it does not wait for the fault's end, nor may its stopwatch."""
@@ -133,32 +108,14 @@ class Kill:
 
     def _come_back(self, victim: _Victim) -> None:
         try:
-            if victim.strategy == "policy" and not self._policy_acted(victim):
-                return
+            if victim.strategy == "policy":
+                victim.trouble = policy_trouble(self._context, victim.container, victim.before)
         except CleanroomError as err:
             victim.trouble = err.message
+        if victim.trouble:
             return
         back = bring_back(self._context, victim.name)
         victim.ready, victim.trouble = back.ready, back.trouble
-
-    def _policy_acted(self, victim: _Victim) -> bool:
-        deadline = Deadline.after(self._clock, POLICY_TIMEOUT)
-        hopeless = Deadline.after(self._clock, POLICY_GRACE)
-        pause = 0.01
-        while True:
-            state = self._context.engine.inspect(victim.container.id)
-            if victim.replaced(state):
-                return True
-            if state.status == "restarting":
-                hopeless = Deadline.after(self._clock, POLICY_GRACE)
-            if deadline.expired() or hopeless.expired():
-                victim.trouble = (
-                    f"the restart policy of {victim.name} did not bring it back ({state.status}, "
-                    f"exit code {state.exit_code}, {state.restart_count} restarts)"
-                )
-                return False
-            self._clock.sleep(pause)
-            pause = min(0.2, pause * 1.5)
 
     def revert(self) -> None:
         """Bring the targets back as `revive` says, and wait until each is ready again; `recovery` says who is not."""
@@ -182,7 +139,7 @@ class Kill:
             state = self._context.engine.inspect(victim.container.id)
             facts[f"{victim.name}.status"] = state.status
             facts[f"{victim.name}.pid_after"] = state.pid
-            if victim.ready is not None and not victim.replaced(state):
+            if victim.ready is not None and not replaced(victim.before, state):
                 victim.ready = None
                 victim.trouble = f"{victim.name} was ready again and then ended ({state.status})"
         return Evidence(holds=True, facts=facts)
@@ -200,15 +157,6 @@ class Kill:
             success=not missing,
             reason="; ".join(v.trouble or f"{v.name} did not become ready" for v in missing),
         )
-
-
-def _age(finished_at: str, now_ns: int) -> float:
-    """Seconds since the engine's time stamp (RFC 3339, nanoseconds); 0 when it has none."""
-    try:
-        moment = datetime.fromisoformat(finished_at)
-    except ValueError:
-        return 0.0
-    return max(0.0, now_ns / 10**9 - moment.timestamp()) if moment.year > 1 and moment.tzinfo is not None else 0.0
 
 
 def strategies_of(event: FaultEvent, context: FaultContext) -> Mapping[str, Strategy]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from cleanroom.faults.container.crash_loop import open_crash_loop
 from cleanroom.faults.container.kill import open_kill
+from cleanroom.faults.container.pause import open_pause
+from cleanroom.faults.container.recreate import open_recreate
+from cleanroom.faults.container.restart import open_restart
+from cleanroom.faults.container.stop import open_stop
 from cleanroom.faults.rung import Ladder, Rung
 
+_PID = ("engine", "shared pid namespace")
 LADDERS: tuple[Ladder, ...] = (
     Ladder(
         kind="container.kill",
@@ -13,10 +19,82 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="pid",
                 mechanism="a signal to the first process from our side, so that a restart policy acts",
-                needs=("engine", "shared pid namespace"),
+                needs=_PID,
                 proof="another process runs in its place",
             ),
         ),
         open=open_kill,
+    ),
+    Ladder(
+        kind="container.stop",
+        rungs=(
+            Rung(
+                name="api",
+                mechanism="the engine's stop: signal, grace, KILL",
+                needs=("engine",),
+                proof="container ended; its exit code, and how long that took",
+            ),
+        ),
+        open=open_stop,
+    ),
+    Ladder(
+        kind="container.pause",
+        rungs=(
+            Rung(
+                name="api",
+                mechanism="the engine's pause: the kernel's freezer",
+                needs=("engine", "cgroup freezer"),
+                proof="the freezer's state in the container's control group",
+            ),
+            Rung(
+                name="signal",
+                mechanism="SIGSTOP to every process from our side",
+                needs=_PID,
+                proof="the state of every process in /proc",
+            ),
+        ),
+        open=open_pause,
+    ),
+    Ladder(
+        kind="container.restart",
+        rungs=(
+            Rung(
+                name="api",
+                mechanism="the engine's stop and start",
+                needs=("engine",),
+                proof="exit code and start time of every round",
+            ),
+        ),
+        open=open_restart,
+    ),
+    Ladder(
+        kind="container.crash_loop",
+        rungs=(
+            Rung(
+                name="api",
+                mechanism="the engine's kill, and a start of ours",
+                needs=("engine",),
+                proof="exit code and start time of every round",
+            ),
+            Rung(
+                name="pid",
+                mechanism="a signal to the first process from our side, so that a restart policy acts",
+                needs=_PID,
+                proof="exit code and start time of every round",
+            ),
+        ),
+        open=open_crash_loop,
+    ),
+    Ladder(
+        kind="container.recreate",
+        rungs=(
+            Rung(
+                name="api",
+                mechanism="the engine's removal, and another container of the same declaration",
+                needs=("engine",),
+                proof="another container at the same address; which volumes it has",
+            ),
+        ),
+        open=open_recreate,
     ),
 )

@@ -54,16 +54,19 @@ CONTAINER: Mapping[str, Kind] = MappingProxyType({
         doc="The container is stopped in an orderly way, and started again at the fault's end.",
         parameters={"grace": _grace},
         rungs=("api",),
+        available=True,
     ),
     "container.pause": Kind(
         doc="All processes of the container stand still until the fault's end.",
         rungs=("api", "signal"),
+        available=True,
     ),
     "container.restart": Kind(
         doc="The container is stopped and started again.",
         parameters={"times": parameter(integer(1, 1000), "How often, one after the other.", "1"), "grace": _grace},
         rungs=("api",),
         instant=True,
+        available=True,
     ),
     "container.crash_loop": Kind(
         doc="The container is killed again and again, and started again each time.",
@@ -75,12 +78,14 @@ CONTAINER: Mapping[str, Kind] = MappingProxyType({
         },
         required=("every",),
         rungs=("api", "pid"),
+        available=True,
     ),
     "container.recreate": Kind(
         doc="The container is removed, and another one made from the same declaration takes its place.",
         parameters={"keep_volumes": parameter(boolean, "Whether its named volumes keep what they hold.", "true")},
         rungs=("api",),
         instant=True,
+        available=True,
     ),
     "container.exit": Kind(
         doc="The container ends with an exit code instead of running its command.",

@@ -15,6 +15,9 @@ OF_ALL = {
     "for": "run/chaos:Chaos._start occurrence.event.fault.duration",
     "until": "run/chaos:Chaos.before_step occurrence.event.fault.until_step",
 }
+PINNED = {**OF_ALL, "backend": "faults/rung:pinned event.fault.backend"}
+INSTANT = {name: reader for name, reader in PINNED.items() if name not in ("for", "until")}
+"""Of a fault that has no window."""
 
 CONTAINER: dict[str, dict[str, str]] = {
     "the fault container.kill": {
@@ -22,6 +25,22 @@ CONTAINER: dict[str, dict[str, str]] = {
         "backend": "faults/container/kill:open_kill event.fault.backend",
         "signal": "faults/container/kill:Kill.__init__ event.parameters",
         "revive": "faults/container/kill:strategies_of event.parameters",
+    },
+    "the fault container.stop": {**PINNED, "grace": "faults/container/stop:Stop.__init__ event.parameters"},
+    "the fault container.pause": PINNED,
+    "the fault container.restart": {
+        **INSTANT,
+        "times": "faults/container/restart:Restart.__init__ event.parameters",
+        "grace": "faults/container/restart:Restart.__init__ event.parameters",
+    },
+    "the fault container.crash_loop": {
+        **PINNED,
+        "every": "faults/container/crash_loop:CrashLoop.__init__ event.parameters",
+        "times": "faults/container/crash_loop:CrashLoop.__init__ event.parameters",
+    },
+    "the fault container.recreate": {
+        **INSTANT,
+        "keep_volumes": "faults/container/recreate:Recreate.__init__ event.parameters",
     },
 }
 PROCESS: dict[str, dict[str, str]] = {}

@@ -8,6 +8,7 @@ import pytest
 
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
+from cleanroom.faults.container import death
 from cleanroom.faults.container import kill as container
 from cleanroom.faults.container.kill import Kill, open_kill
 from tests.unit.faults.scenes import Engine, Time, context, kill
@@ -36,7 +37,7 @@ def signals(engine, monkeypatch) -> list[tuple[str, signal.Signals]]:
 def forgotten(monkeypatch) -> list[str]:
     """Addresses that our side of the bridge was made to forget."""
     addresses: list[str] = []
-    monkeypatch.setattr(container, "forget_neighbour", lambda _slot, address: addresses.append(address))
+    monkeypatch.setattr(death, "forget_neighbour", lambda _slot, address: addresses.append(address))
     return addresses
 
 
@@ -72,7 +73,7 @@ def test_whoever_asks_for_the_dead_is_not_sent_to_where_they_were(engine, forgot
     def refuse(*_: object) -> None:
         raise NetworkError("not ours")
 
-    monkeypatch.setattr(container, "forget_neighbour", refuse)
+    monkeypatch.setattr(death, "forget_neighbour", refuse)
     assert life(open_kill(kill("db"), context(engine))) == (True, "")
 
 
@@ -86,7 +87,7 @@ def test_a_survivor_is_no_evidence_and_nothing_has_to_recover(engine, status):
     assert life(fault) == (False, "db survived signal KILL")
     assert engine.revived == []
     assert fault.recovery() is None
-    assert engine.time.seconds >= container.DEATH_TIMEOUT
+    assert engine.time.seconds >= death.DEATH_TIMEOUT
 
 
 def test_one_survivor_of_two_is_named(engine):
