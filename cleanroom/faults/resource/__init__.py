@@ -1,1 +1,1 @@
-"""Faults in what a container may use of the machine."""
+"""Faults that take a container's processor time, memory, disk, descriptors and processes away."""

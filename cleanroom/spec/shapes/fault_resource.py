@@ -31,13 +31,13 @@ RESOURCE: Mapping[str, Kind] = MappingProxyType({
             "workers": parameter(integer(1, 1000), "How many.", "1", example="2"),
             "load": parameter(percent, "The share of the time that each of them burns.", "100"),
         },
-        rungs=("exec",),
+        rungs=("stressor",), available=True,
     ),
     "resource.cpu_throttle": Kind(
         doc="The container gets less processor time.",
         parameters={"cpus": parameter(number(0, above=True), "How many processors' worth.", example="0.1")},
         required=("cpus",),
-        rungs=("cgroup",),
+        rungs=("cgroup",), available=True,
     ),
     "resource.memory_pressure": Kind(
         doc="Memory is taken inside the container, and given back at the fault's end.",
@@ -47,13 +47,13 @@ RESOURCE: Mapping[str, Kind] = MappingProxyType({
             "ramp": parameter(duration, "The time in which it is taken.", "0", example="5s"),
         },
         exactly_one=("size", "percent"),
-        rungs=("exec",),
+        rungs=("stressor",), available=True,
     ),
     "resource.memory_limit": Kind(
         doc="The container's memory limit is another one.",
         parameters={"memory": parameter(positive_size, "The limit, in bytes.")},
         required=("memory",),
-        rungs=("cgroup",),
+        rungs=("cgroup",), available=True,
     ),
     "resource.memory_leak": Kind(
         doc="More and more memory is taken inside the container, in steps.",
@@ -62,7 +62,7 @@ RESOURCE: Mapping[str, Kind] = MappingProxyType({
             "every": parameter(positive_duration, "The time between two steps.", example="500ms"),
         },
         required=("step", "every"),
-        rungs=("exec",),
+        rungs=("stressor",), available=True,
     ),
     "resource.disk_full": Kind(
         doc="A file system of the container is full. With neither `leave` nor `percent` nothing is left.",
@@ -73,24 +73,24 @@ RESOURCE: Mapping[str, Kind] = MappingProxyType({
         },
         required=("path",),
         at_most_one=(("leave", "percent"),),
-        rungs=("exec",),
+        rungs=("ballast",), available=True,
     ),
     "resource.inode_exhaustion": Kind(
         doc="A file system of the container has no room for new files.",
         parameters={"path": _full, "leave": parameter(integer(0), "How many files there is room for.", "0")},
         required=("path",),
-        rungs=("exec",),
+        rungs=("remount",), available=True,
     ),
     "resource.fd_exhaustion": Kind(
         doc="The processes of the container can open no more files.",
         parameters={"leave": parameter(integer(0), "How many each of them can still open.", "0")},
-        rungs=("prlimit",),
+        rungs=("prlimit",), available=True,
     ),
     "resource.pids_limit": Kind(
         doc="The container can start no more processes than this.",
         parameters={"max": parameter(integer(1), "Processes and threads.", example="20")},
         required=("max",),
-        rungs=("cgroup",),
+        rungs=("cgroup",), available=True,
     ),
     "resource.io_throttle": Kind(
         doc="The container reads or writes its disks slowly.",
@@ -99,13 +99,13 @@ RESOURCE: Mapping[str, Kind] = MappingProxyType({
             "write": parameter(rate, "The most that it writes.", example="1MiB/s"),
         },
         at_least_one=("read", "write"),
-        rungs=("cgroup", "fuse"),
+        rungs=("cgroup",), available=True,
     ),
     "resource.file_size": Kind(
         doc="The processes of the container can write no file that is larger.",
         parameters={"max": parameter(positive_size, "The largest size, in bytes.", example="1MiB")},
         required=("max",),
-        rungs=("prlimit",),
+        rungs=("prlimit",), available=True,
     ),
 })  # fmt: skip
 

@@ -59,7 +59,27 @@ NETWORK: dict[str, dict[str, str]] = {
 }
 DNS: dict[str, dict[str, str]] = {}
 HTTP: dict[str, dict[str, str]] = {}
-RESOURCE: dict[str, dict[str, str]] = {}
+_BACKEND = "faults/resource/strike:rung_of event.fault.backend"
+
+
+def _resource(kind: str, reader: str, *parameters: str) -> dict[str, dict[str, str]]:
+    read = dict.fromkeys(parameters, f"faults/resource/{reader} event.parameters")
+    return {f"the fault resource.{kind}": {**OF_ALL, "backend": _BACKEND, **read}}
+
+
+RESOURCE: dict[str, dict[str, str]] = {
+    **_resource("cpu_stress", "cpu:open_cpu_stress", "workers", "load"),
+    **_resource("cpu_throttle", "cpu:open_cpu_throttle", "cpus"),
+    **_resource("memory_pressure", "memory:open_memory_pressure", "size", "percent", "ramp"),
+    **_resource("memory_limit", "memory:open_memory_limit", "memory"),
+    **_resource("memory_leak", "memory:open_memory_leak", "step", "every"),
+    **_resource("disk_full", "disk:open_disk_full", "path", "leave", "percent"),
+    **_resource("inode_exhaustion", "disk:open_inode_exhaustion", "path", "leave"),
+    **_resource("fd_exhaustion", "processes:open_fd_exhaustion", "leave"),
+    **_resource("pids_limit", "processes:open_pids_limit", "max"),
+    **_resource("io_throttle", "io:open_io_throttle", "read", "write"),
+    **_resource("file_size", "processes:open_file_size", "max"),
+}
 FILESYSTEM: dict[str, dict[str, str]] = {}
 CLOCK: dict[str, dict[str, str]] = {}
 DEPENDENCY: dict[str, dict[str, str]] = {}
