@@ -124,12 +124,13 @@ class _Drawing:
                     chosen = name
                     break
             part = self._part(chosen)
-            if part.duration is None and not FAULTS[part.kind].instant:
+            if part.duration is None:
+                # What strikes at once ends too: a service that was killed is started again at the fault's end.
                 part = replace(part, duration=every, until_step="")
             active = [end for end in active if end > now]
             drawn = drawn and len(active) < int(str(parameters["max_concurrent"]))
-            if drawn and part.duration is not None:
-                active.append(now + part.duration.ns)
+            if drawn:
+                active.append(now + (part.duration or every).ns)
             found.append(self._strike(part, Duration(now), label=f"tick/{tick}", index=tick, drawn=drawn))
         return tuple(found)
 

@@ -10,10 +10,12 @@ from cleanroom.plan.composite import Parts, Strike, parts_of
 from cleanroom.plan.model import FaultEvent, ScenarioPlan
 from cleanroom.plan.stream import Stream, stream_digest
 from cleanroom.quantity import Duration
+from cleanroom.spec.checks.composite import members_of
 from cleanroom.spec.fault import AtManual, AtOffset, AtProbe, AtStep, Fault, Moment
 from cleanroom.spec.query import ExecAction
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
+from cleanroom.spec.step import InjectAction
 from cleanroom.spec.suite import Suite
 from cleanroom.spec.target import Target
 
@@ -47,10 +49,14 @@ class _Drawing:
             timeout=self.scenario.timeout,
             draw=lambda strike: self._part(strike, parts),
         )
+        # A fault that others begin is a part of them; of its own it strikes where a step injects it.
+        by_step = {s.action.fault for s in self.scenario.all_steps() if isinstance(s.action, InjectAction)}
+        members = {name for fault in self.scenario.chaos for name in members_of(fault)} - by_step
         events = tuple(
             self._event(fault, occurrence, parts)
             for fault in self.scenario.chaos
             for occurrence in range(fault.repeat.times if fault.repeat else 1)
+            if not (isinstance(fault.moment, AtManual) and fault.id in members)
         )
         return ScenarioPlan(scenario=self.scenario.name, events=events)
 

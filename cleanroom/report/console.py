@@ -24,7 +24,7 @@ _MOST_LIVE = 8
 _MOST_SKIPPED = 20
 _SECOND = 10**9
 # Kinds whose beginning is worth a line where lines stay: the others are told once, when they end.
-_TOLD_AT_START = frozenset({"phase", "suite", "iteration", "scenario", "warning"})
+_TOLD_AT_START = frozenset({"phase", "suite", "iteration", "scenario", "fault", "warning"})
 
 
 def event_line(event: Event) -> str:
@@ -153,7 +153,7 @@ def _suite(pair: Pair) -> list[str]:
         lines += [f"  trouble  {line}" for line in clean(verdict.trouble).split("\n")[:20]]
     told: dict[str, int] = {}
     for struck in pair.faults:
-        line = one_line(f"{struck.fault.id}#{struck.fault.occurrence} {fault_line(struck.fault)}", 300)
+        line = one_line(f"{struck.fault.key} {fault_line(struck.fault)}", 300)
         told.setdefault(line, struck.iteration + 1)
     lines += [f"  fault    iteration {number}: {line}" for line, number in list(told.items())[:20]]
     lines += [f"  {line}".rstrip() for drawing in islice(drawn(pair), _MOST_DRAWINGS) for line in drawing.splitlines()]

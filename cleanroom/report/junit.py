@@ -280,7 +280,7 @@ def _properties(report: RunReport, pair: Pair) -> dict[str, str]:
         found[f"cleanroom.counterexample.{number}"] = line
     for struck in pair.faults:
         fault = struck.fault
-        key = f"cleanroom.fault.{struck.scenario}.{fault.id}#{fault.occurrence}.iteration-{struck.iteration + 1}"
+        key = f"cleanroom.fault.{struck.scenario}.{fault.key}.iteration-{struck.iteration + 1}"
         found[key] = fault_line(fault)
     found.update(figure_properties(pair))
     for altered in altered_clocks(pair):

@@ -224,7 +224,7 @@ def _faults(page: Page, pairs: Iterable[Pair]) -> None:
     rows = [
         (
             f"{markdown(struck.scenario)} {struck.iteration + 1}",
-            code_span(f"{struck.fault.id}#{struck.fault.occurrence}"),
+            code_span(struck.fault.key),
             markdown(struck.fault.kind),
             markdown(", ".join(struck.fault.targets)),
             markdown(struck.fault.backend) or "-",

@@ -148,8 +148,16 @@ class Environment:
         self._timings["start"] = clock.monotonic() - began
 
     def _stage(self) -> Stage:
-        ask = Readiness(ports=self._ports, plan=self._plan, environment=self.id, others=lambda: self.containers).ask
+        ask = self._readiness().ask
         return Stage(self._ports.engine, self._ports.clock, self._progress, _StopFlag(self._ports), ask)
+
+    def _readiness(self) -> Readiness:
+        return Readiness(ports=self._ports, plan=self._plan, environment=self.id, others=lambda: self.containers)
+
+    def ready(self, service: str) -> str:
+        """Ask the service's readiness once; return "" when it is ready, else why not."""
+        placed, started = self._placed[service], self._started[service]
+        return self._readiness().now(placed.service, started.container, placed.placement)
 
     def _progress(self, service: str, phase: str) -> None:
         if phase in ("starting", "stopping"):
@@ -389,6 +397,5 @@ class _StopFlag:
 
 
 def _trigger(text: str) -> Literal["normal", "failure", "timeout", "interrupt"]:
-    wanted: Mapping[str, Literal["failure", "timeout", "interrupt"]]
-    wanted = {"failure": "failure", "timeout": "timeout", "interrupt": "interrupt"}
-    return wanted.get(text, "normal")
+    known: tuple[Literal["failure", "timeout", "interrupt"], ...] = ("failure", "timeout", "interrupt")
+    return next((one for one in known if one == text), "normal")

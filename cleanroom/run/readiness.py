@@ -9,10 +9,13 @@ from pathlib import Path
 from cleanroom.drive.ask import ask
 from cleanroom.drive.reach import Container, Reach
 from cleanroom.engine.ready import ReadyCheck
+from cleanroom.engine.service import Placement
+from cleanroom.errors import CleanroomError
 from cleanroom.plan.model import Plan
 from cleanroom.run.ports import Ports
 from cleanroom.spec.probe import Probe
 from cleanroom.spec.selector import Selector
+from cleanroom.spec.service import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,19 @@ class Readiness:
         )  # fmt: skip
         answer = ask(reach, probe, check.traceparent, name)
         return "" if answer.ok else f"{answer.question}: {answer.why}"
+
+    def now(self, service: Service, container: str, place: Placement) -> str:
+        """Ask all that the service is ready by, once; return "" when all of it holds, else the first that does not."""
+        try:
+            status = self.ports.engine.inspect(container).status
+        except CleanroomError as err:
+            return err.message
+        if status != "running":
+            return f"it does not run ({status})"
+        check = ReadyCheck(
+            service=service, container=container, address=place.address, traceparent=place.traceparent
+        )  # fmt: skip
+        return next((why for probe in service.ready if (why := self.ask(check, probe))), "")
 
     def _arrived(self, selector: Selector) -> int:
         return self.ports.arrived(self.ports.telemetry.payloads(self.environment), selector)

@@ -82,6 +82,10 @@ class FaultRecord:
     kind: str
     occurrence: int
     targets: tuple[str, ...]
+    within: str = ""
+    """The composite that it is a part of, `<id>#<occurrence>`, with those around it; empty for one of its own."""
+    trigger: str = ""
+    """What set it off, and when, where it waited for a probe."""
     backend: str = ""
     drawn: bool = True
     injected: bool = False
@@ -93,7 +97,15 @@ class FaultRecord:
     """Why it was not injected, verified or reverted; empty when all is well."""
     window: tuple[int, int] = (0, 0)
     recovery: RecoveryRecord | None = None
+    parameters: Mapping[str, Json] = field(default_factory=lambda: NO_FACTS)
+    """As the plan has them: durations in ns, sizes in bytes."""
     at: Position = NOWHERE
+
+    @property
+    def key(self) -> str:
+        """`<fault id>#<occurrence>`, after the composites around it: unique within a scenario."""
+        own = f"{self.id}#{self.occurrence}"
+        return f"{self.within}/{own}" if self.within else own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

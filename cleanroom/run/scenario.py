@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cleanroom.clock import Deadline
+from cleanroom.drive.ask import ask
 from cleanroom.drive.workload.operation import WorkloadRecord
 from cleanroom.errors import CleanroomError, ExitCode
 from cleanroom.faults.base import FaultContext
 from cleanroom.run.bounds import Bounds
-from cleanroom.run.chaos import Chaos, ChaosPorts
+from cleanroom.run.chaos import Chaos
 from cleanroom.run.events import Event
 from cleanroom.run.figures import tell_figures
 from cleanroom.run.invariants import InvariantWatch
+from cleanroom.run.occurrence import ChaosPorts
 from cleanroom.run.property import Examples, Inside
 from cleanroom.run.record import (
     NO_FACTS,
@@ -35,6 +37,8 @@ from cleanroom.run.stepper import Stepper, skip
 from cleanroom.run.tracing import OpenSpan
 from cleanroom.spec.scenario import Scenario
 
+REVERSAL_S = 60.0
+"""The most that a reversal may take besides the time in which a service may become ready."""
 SETTLE_FIRST = 0.01
 SETTLE_MOST = 0.05
 
@@ -72,7 +76,11 @@ class Play:
         )
         return ChaosPorts(
             tracer=self._stage.tracer, parent=self._parent, clock=self._ports.clock, open_fault=self._ports.open_fault,
-            context=context, journal=self._journal_fault,
+            context=context, journal=self._journal_fault, tell=self._tell_fault,
+            # How often a trigger asks depends on timing: its traffic has traces of its own.
+            ask=lambda probe: ask(self._stage.reach(), probe, environment.issue()), ready=environment.ready,
+            stop=self._ports.stop,
+            patience=REVERSAL_S + max((s.ready_timeout.seconds for s in self._stage.plan.services), default=0.0),
         )  # fmt: skip
 
     def _journal_fault(self, record: FaultRecord) -> None:
@@ -93,7 +101,8 @@ class Play:
         finally:
             faults = self._chaos.finish()
         for fault in faults:
-            self._tell_fault(fault)
+            if not fault.window[0]:
+                self._tell_fault(fault)
         self.steady.after()
         return records, faults
 
@@ -125,11 +134,17 @@ class Play:
         return tuple(self._stepper.workloads.values())
 
     def _tell_fault(self, fault: FaultRecord) -> None:
+        """Tell that it begins, that it has ended, or that it never came to pass."""
+        begins = fault.window[0] != 0 and fault.window[1] == 0
+        done = fault.verified and fault.reverted
+        words = f"{fault.kind} on {', '.join(fault.targets)}" + (f" by {fault.backend}" if fault.backend else "")
         self._ports.listen(
             Event(
-                kind="fault", text=fault.reason or f"{fault.kind} on {', '.join(fault.targets)} by {fault.backend}",
+                kind="fault", text=words if begins or not fault.reason else fault.reason,
                 suite=self._stage.plan.suite.name, iteration=self._stage.iteration, scenario=self._scenario.name,
-                subject=fault.id, ok=(fault.verified and fault.reverted) if fault.drawn else None,
+                subject=fault.key if fault.occurrence or fault.within else fault.id,
+                seconds=None if begins else (fault.window[1] - fault.window[0]) / 10**9,
+                ok=None if begins or not fault.drawn else done,
             )
         )  # fmt: skip
 
@@ -161,7 +176,8 @@ def outcome_of(steps: tuple[StepRecord, ...], faults: tuple[FaultRecord, ...], s
     if any(s.outcome != "passed" and not s.optional for s in steps):
         return "failed"
     allowed = {f.id for f in scenario.chaos if f.allow_inconclusive or not f.verify}
-    drawn = [f for f in faults if f.drawn]
+    # A composite answers for its parts.
+    drawn = [f for f in faults if f.drawn and not f.within]
     if any(stuck_in(f) for f in drawn):
         return "error"
     if any(not f.verified and f.id not in allowed for f in drawn) and not scenario.allow_inconclusive:

@@ -208,8 +208,8 @@ REGISTRY: Final = (
     ),
     SpanRule(
         name="cleanroom.chaos.<family>.<fault>",
-        parents=("cleanroom.scenario",),
-        meaning="the window of one fault, from its injection to its reversal",
+        parents=("cleanroom.scenario", "cleanroom.chaos.<family>.<fault>"),
+        meaning="the window of one fault, from its injection to its reversal; a part of a composite under its span",
         attributes=(
             _string("fault.id", "id of the fault in the spec"),
             _int("occurrence", "which occurrence of the fault, from 0"),

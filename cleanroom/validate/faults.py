@@ -15,7 +15,8 @@ def judge_faults(events: Iterable[FaultEvent], records: Iterable[FaultRecord]) -
 
     No evidence is inconclusive, never a pass; an occurrence that was not drawn is reported as such.
     """
-    return tuple(check for occurrence in occurrences(events, records) for check in _judge_one(occurrence))
+    found = (o for o in occurrences(events, records) if o.event.drawn or not o.within)
+    return tuple(check for occurrence in found for check in _judge_one(occurrence))
 
 
 def unreverted(records: Iterable[FaultRecord]) -> tuple[FaultRecord, ...]:
@@ -26,7 +27,8 @@ def unreverted(records: Iterable[FaultRecord]) -> tuple[FaultRecord, ...]:
 def _judge_one(occurrence: Occurrence) -> tuple[Check, ...]:
     event, record = occurrence.event, occurrence.record
     fault = event.fault
-    name = f"fault {fault.id}" + (f" occurrence {event.occurrence + 1}" if fault.repeat else "")
+    name = f"fault {fault.id}" + (f" occurrence {event.occurrence + 1}" if fault.repeat or occurrence.within else "")
+    name += f" of {occurrence.within}" if occurrence.within else ""
     if not event.drawn:
         note = f"not drawn (probability {fault.probability:g}): nothing was injected"
         return (Check(rule="fault.verified", name=f"{name} bit", at=fault.at, note=note),)
@@ -35,7 +37,7 @@ def _judge_one(occurrence: Occurrence) -> tuple[Check, ...]:
         name=f"{name} bit",
         at=fault.at,
         inconclusive=occurrence.unproven,
-        allowed=fault.allow_inconclusive if occurrence.unproven else "",
+        allowed=(fault.allow_inconclusive or occurrence.leave) if occurrence.unproven else "",
         note="" if fault.verify else f"not measured, by the spec: {fault.verify_reason or 'verify: false'}",
     )
     if record is None or not record.injected:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
@@ -21,6 +21,10 @@ class Occurrence:
 
     event: FaultEvent
     record: FaultRecord | None
+    within: str = ""
+    """The composite that it is a part of."""
+    leave: str = ""
+    """The `allow_inconclusive` of a composite around it."""
 
     @property
     def unproven(self) -> str:
@@ -54,9 +58,26 @@ def _because(record: FaultRecord) -> str:
 
 
 def occurrences(events: Iterable[FaultEvent], records: Iterable[FaultRecord]) -> tuple[Occurrence, ...]:
-    """Return every planned occurrence in the order of the plan, with its record where there is one."""
-    by_key = {(record.id, record.occurrence): record for record in records}
-    return tuple(Occurrence(event=e, record=by_key.get((e.fault.id, e.occurrence))) for e in events)
+    """Return every planned occurrence in the order of the plan, with its record where there is one.
+
+    The parts of a composite follow on it. A part that it did not come to before its end is none: the composite's own
+    evidence says what it came to.
+    """
+    by_key = {(record.within, record.id, record.occurrence): record for record in records}
+    return tuple(_flat(events, by_key, ""))
+
+
+def _flat(
+    events: Iterable[FaultEvent], records: Mapping[tuple[str, str, int], FaultRecord], within: str, leave: str = ""
+) -> Iterator[Occurrence]:
+    for event in events:
+        record = records.get((within, event.fault.id, event.occurrence))
+        if within and event.drawn and record is None:
+            continue
+        yield Occurrence(event=event, record=record, within=within, leave=leave)
+        if event.inner:
+            path = f"{within}/{event.key}" if within else event.key
+            yield from _flat(event.inner, records, path, event.fault.allow_inconclusive or leave)
 
 
 def states(found: Iterable[Occurrence]) -> Mapping[str, FaultState]:

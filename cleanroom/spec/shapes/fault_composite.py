@@ -74,7 +74,7 @@ COMPOSITE: Mapping[str, Kind] = MappingProxyType({
             "max_concurrent": parameter(integer(1, 1000), "How many may be active at a time.", "1", example="2"),
         },
         required=("rate", "every", "weights"),
-        may_lack_target=True, in_container=False,
+        may_lack_target=True, in_container=False, available=True,
     ),
     "composite.cascade": Kind(
         doc="A failure of `root` whose way through its dependents is measured, hop by hop.",
@@ -88,13 +88,13 @@ COMPOSITE: Mapping[str, Kind] = MappingProxyType({
             "delay": parameter(duration, "The time after which each hop is looked for.", "0", example="500ms"),
         },
         required=("root", "dependents"),
-        struck_by=(), in_container=False,
+        struck_by=(), in_container=False, available=True,
     ),
     "composite.concurrent": Kind(
         doc="Several faults begin and end together.",
         parameters={"faults": parameter(_faults, f"The ids of {_manual}.", example="[slow-db, full-disk]")},
         required=("faults",),
-        struck_by=(), in_container=False,
+        struck_by=(), in_container=False, available=True,
     ),
     "composite.sweep": Kind(
         doc="One fault with one parameter at several values: the scenario runs once for each value.",

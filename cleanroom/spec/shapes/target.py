@@ -38,7 +38,7 @@ _TARGET = Record(
         "label": Key(
             pattern_text(r"[^=\s]+=.+", "a label and its value, such as tier=storage", example="tier=storage")
             .then(_label),
-            "All services with this label.", errors=("unknown-label",), later=True,
+            "All services with this label.", errors=("unknown-label",),
         ),
         "replica": Key(integer(1), "One replica of the service in `of`, counted from 1.", example="2",
                        errors=("unknown-replica",), later=True),

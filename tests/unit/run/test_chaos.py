@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 
+from cleanroom.drive.answer import Answer
 from cleanroom.drive.reach import Container
 from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.base import FaultContext, Recovery
 from cleanroom.plan.timeline import draw
 from cleanroom.quantity import Duration
-from cleanroom.run.chaos import Chaos, ChaosPorts
+from cleanroom.run.chaos import Chaos
+from cleanroom.run.occurrence import ChaosPorts
 from cleanroom.run.record import FaultRecord
 from cleanroom.run.scenario import outcome_of, stuck_in
+from cleanroom.run.stop import Stop
 from cleanroom.spec.fault import AtManual, AtOffset, AtStep, Repeat, Target
+from cleanroom.spec.probe import Probe
 from tests.fakes import FakeClock, FakeEngine, FakeFault, FakeTelemetry, FakeTracer
 from tests.unit.run.worlds import MS, latency, order, shop
 
@@ -34,6 +38,13 @@ class Stand:
     made: list[FakeFault] = field(default_factory=list)
     journal: list[FaultRecord] = field(default_factory=list)
     bad_journal: bool = False
+    patience: float = 60.0
+    told: list[FaultRecord] = field(default_factory=list)
+    asked: int = 0
+    holds: bool = False
+    ill: dict[str, str] = field(default_factory=dict)
+    """Services that are not ready, and why."""
+    stop: Stop = field(default_factory=Stop)
 
     def __post_init__(self) -> None:
         self.engine = FakeEngine()
@@ -52,7 +63,8 @@ class Stand:
         self.events = draw(suite, 42)[0].events
         ports = ChaosPorts(
             tracer=self.tracer, parent=self.parent, clock=self.clock, open_fault=self.open, context=context,
-            journal=self.note,
+            journal=self.note, tell=self.told.append, ask=self.ask, ready=lambda name: self.ill.get(name, ""),
+            stop=self.stop, patience=self.patience,
         )  # fmt: skip
         self.chaos = Chaos(self.events, ports)
 
@@ -72,6 +84,10 @@ class Stand:
         self.made.append(made)
         return made
 
+    def ask(self, _probe: Probe) -> Answer:
+        self.asked += 1
+        return Answer(ok=self.holds, why="" if self.holds else "expected 3, got 2", question="file /ready")
+
     def note(self, record: FaultRecord) -> None:
         if self.bad_journal:
             raise EngineError("no space left on device")
@@ -83,6 +99,11 @@ class Stand:
     def until(self, line: str) -> None:
         with self.happened:
             assert self.happened.wait_for(lambda: line in self.story, PATIENCE), self.story
+
+    def nothing_comes(self, seconds: float) -> bool:
+        """Whether the story stays as it is for so long."""
+        with self.happened:
+            return not self.happened.wait(seconds)
 
     def only(self, *verbs: str) -> list[str]:
         return [line for line in self.story if line.split()[0] in verbs]
@@ -284,7 +305,7 @@ def test_operations_that_have_begun_do_not_wait_for_a_fault():
     stand.chaos.before_step("place")
     stand.chaos.during_step("place", aside=True)
     stand.until("verify slow#0")
-    assert len(stand.chaos._threads) == 1
+    assert len(stand.chaos._agenda._running) == 1
     stand.chaos.finish()
 
 
@@ -295,8 +316,7 @@ def test_what_a_step_was_too_short_for_is_not_made_up_for_in_another():
     stand.chaos.after_step("place")
     stand.chaos.before_step("look")
     stand.chaos.during_step("look")
-    for thread in stand.chaos._threads:
-        thread.join()
+    assert stand.nothing_comes(0.2)
     (record,) = stand.chaos.finish()
     assert stand.story == []
     assert record.reason == "never came to pass: step 'place' did not last for 50ms"
@@ -324,7 +344,8 @@ def test_a_fault_for_a_long_time_ends_with_the_steps():
     stand.chaos.before_step("place")
     (record,) = stand.chaos.finish()
     assert record.reverted
-    assert not any(t.is_alive() for t in stand.chaos._threads)
+    assert stand.chaos._agenda.closed
+    assert not any(t.is_alive() for t in (stand.chaos._agenda._waiting, *stand.chaos._agenda._running) if t)
 
 
 def test_repeats_after_a_step_each_begin_and_end_once():

@@ -505,12 +505,14 @@ READERS = {
         "any_of": "plan/timeline:_Drawing._struck target.any_of",
         "count": "plan/timeline:_Drawing._struck target.count",
         "all": "plan/timeline:_Drawing._struck target.all",
+        "label": "plan/timeline:_Drawing._struck target.label",
         "of": "plan/timeline:_Drawing._struck target.of",
     },
     "scenarios[].chaos[].at": {
         "before_step": "run/chaos:Chaos._strike planned.step",
         "after_step": "run/chaos:Chaos._strike planned.step",
         "during_step": "run/chaos:Chaos.during_step moment.step",
+        "when": "run/trigger:Trigger.wait moment.probe",
         "offset": "run/chaos:Chaos.during_step moment.offset",
     },
     "scenarios[].chaos[].repeat": {

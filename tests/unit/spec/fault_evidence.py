@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 OF_ALL = {
-    "id": "run/chaos:Occurrence.inject fault.id",
+    "id": "run/occurrence:Occurrence._begin fault.id",
     "fault": "faults/ladder:open_fault event.fault.kind",
     "target": "plan/timeline:_Drawing._targets fault.target",
     "at": "plan/timeline:_moment fault.moment",
@@ -88,7 +88,29 @@ CACHE: dict[str, dict[str, str]] = {}
 BROKER: dict[str, dict[str, str]] = {}
 CREDENTIALS: dict[str, dict[str, str]] = {}
 CUSTOM: dict[str, dict[str, str]] = {}
-COMPOSITE: dict[str, dict[str, str]] = {}
+_COMPOSITE = {
+    **{name: reader for name, reader in OF_ALL.items() if name != "target"},
+    "fault": "run/chaos:Chaos._occurrence event.fault.kind",
+    "backend": "plan/composite:_Drawing._of_kind self.fault.backend",
+}
+COMPOSITE: dict[str, dict[str, str]] = {
+    "the fault composite.monkey": {
+        **_COMPOSITE,
+        "target": "plan/composite:_Drawing._part self.fault.target",
+        **dict.fromkeys(
+            ("rate", "every", "weights", "max_concurrent"), "plan/composite:_Drawing.monkey self.fault.parameters"
+        ),
+    },
+    "the fault composite.concurrent": {
+        **_COMPOSITE,
+        "faults": "plan/composite:_Drawing.concurrent self.fault.parameters",
+    },
+    "the fault composite.cascade": {
+        **_COMPOSITE,
+        "root": "plan/composite:_Drawing.cascade self.fault.parameters",
+        **dict.fromkeys(("dependents", "delay"), "run/composite:Composite._watch_hops self.event.parameters"),
+    },
+}
 FAULTS = {
     **CONTAINER,
     **PROCESS,
