@@ -23,7 +23,7 @@ from cleanroom.quantity import Rate
 
 # Half a second's worth, in which the bucket's first tenth is little; at least a few blocks.
 _SHARE_OF_SECOND = 0.5
-_LEAST = 1 << 18
+_LEAST, _MOST = 1 << 18, 1 << 26
 _OVER = 1.5
 _KEYS = {"read": ("blkio.throttle.read_bps_device", "rbps"), "write": ("blkio.throttle.write_bps_device", "wbps")}
 
@@ -58,7 +58,8 @@ class Slow:
 
     def _measure(self) -> Mapping[str, Json]:
         sizes = {
-            way: max(_LEAST, int(self._rates[way] * _SHARE_OF_SECOND)) if way in self._rates else 0 for way in _KEYS
+            way: min(_MOST, max(_LEAST, int(self._rates[way] * _SHARE_OF_SECOND))) if way in self._rates else 0
+            for way in _KEYS
         }
         controller = "blkio" if self._target.group.version == 1 else "io"
         places = self._target.group.places(controller)

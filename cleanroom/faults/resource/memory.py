@@ -14,6 +14,7 @@ from cleanroom.errors import CapabilityError
 from cleanroom.faults.base import Evidence, FaultContext
 from cleanroom.faults.resource.cpu import ended, restored
 from cleanroom.faults.resource.group import Change, Group, Setting
+from cleanroom.faults.resource.stress.hoard import NOTE
 from cleanroom.faults.resource.stress.task import available_memory
 from cleanroom.faults.resource.stressor import Stressor, start
 from cleanroom.faults.resource.strike import Strike, Target, rung_of
@@ -97,6 +98,8 @@ class Leak:
         self._before = 0
         self._kills = 0
         self._scores: dict[int, str] = {}
+        self._notes: int | None = None
+        self._steps = 0
 
     def apply(self) -> None:
         """Take the first step; raises `CapabilityError` without a limit that ends it."""
@@ -109,9 +112,11 @@ class Leak:
         check_room(self._target, self._step)
         self._before, self._kills = group.memory_used(), group.oom_kills()
         self._choose()
+        self._notes = os.memfd_create("notes")
+        os.pwrite(self._notes, bytes(NOTE), 0)
         self._stressor = start(
-            "leak", {"step": self._step, "every": self._every.seconds}, groups=group.places("memory"),
-            watch=self._target.pid,
+            "leak", {"step": self._step, "every": self._every.seconds, "notes": self._notes},
+            groups=group.places("memory"), watch=self._target.pid,
         )  # fmt: skip
 
     def _choose(self) -> None:
@@ -136,6 +141,10 @@ class Leak:
         """Give everything back."""
         if self._stressor is not None:
             self._stressor.end()
+        if self._notes is not None:
+            self._steps = int.from_bytes(os.pread(self._notes, NOTE, 0), "big")
+            os.close(self._notes)
+            self._notes = None
         scores, self._scores = self._scores, {}
         usual = next(iter(scores.values()), "0")
         # Those that were started meanwhile were born with it.
@@ -148,15 +157,11 @@ class Leak:
     def residue(self) -> Evidence:
         """Hold when our process is gone; the target's end is what a leak leads to."""
         found = ended(self._stressor)
-        facts = dict(found.facts)
+        stopped = str(found.facts.get("stopped", ""))
+        facts: dict[str, Json] = {"steps": self._steps, "taken": self._steps * self._step}
         if self._target.group.same():
             facts["oom_kills"] = self._target.group.oom_kills() - self._kills
-        stopped = str(facts.pop("stopped", ""))
-        # That the target ended is what a leak leads to.
-        died = self._stressor is not None and self._stressor.figures.get("ended") == "container"
-        facts["ended_by"] = "the service's end" if died else "the fault's end"
-        lapsed = stopped or ("" if died else found.lapsed)
-        return Evidence(holds=found.holds, facts=facts, reason=found.reason, lapsed=lapsed)
+        return Evidence(holds=found.holds, facts=facts, reason=found.reason, lapsed=stopped or found.lapsed)
 
 
 class Limit:
@@ -287,12 +292,11 @@ def open_memory_pressure(event: FaultEvent, context: FaultContext) -> Strike:
 def open_memory_limit(event: FaultEvent, context: FaultContext) -> Strike:
     """Return the fault; raises `CapabilityError` for a backend that it does not have."""
     size = cast("Size", event.parameters["memory"]).bytes
-    return Strike(event, context, rung_of(event, "cgroup"), lambda target: Limit(target, size))
+    return Strike(event, context, rung_of(event, "cgroup"), lambda target: Limit(target, size), kills=True)
 
 
 def open_memory_leak(event: FaultEvent, context: FaultContext) -> Strike:
     """Return the fault; raises `CapabilityError` for a backend that it does not have."""
     step, every = cast("Size", event.parameters["step"]).bytes, cast("Duration", event.parameters["every"])
-    return Strike(
-        event, context, rung_of(event, "stressor"), lambda target: Leak(target, step, every), kills=True
-    )  # fmt: skip
+    backend = rung_of(event, "stressor")
+    return Strike(event, context, backend, lambda target: Leak(target, step, every), kills=True, until_death=True)

@@ -7,6 +7,7 @@ import json
 import select
 import subprocess
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from cleanroom.canonical import Json
 from cleanroom.engine.child import child_environment, child_python
@@ -61,14 +62,16 @@ def start(
 ) -> Stressor:
     """Start a job in these control groups; raises `CapabilityError` with its reason when it cannot be done.
 
-    `watch` is a process at whose end the job ends, `mounts_of` one whose mounts it sees.
+    `watch` is a process at whose end the job ends, `mounts_of` one whose mounts it sees; the option
+    `notes` is a descriptor that it gets under the same number.
     """
     job = {"task": task, "with": dict(options), "groups": list(groups), "watch": watch, "mounts_of": mounts_of}
+    notes = (cast("int", options["notes"]),) if "notes" in options else ()
     try:
         process = subprocess.Popen(
             [*child_python(), "-m", _MODULE, json.dumps(job)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            cwd="/", env=child_environment({}), start_new_session=True,
+            cwd="/", env=child_environment({}), start_new_session=True, pass_fds=notes,
         )  # fmt: skip
     except OSError as err:
         raise EngineError(f"a process for the fault cannot be started: {err}") from err

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cleanroom.canonical import Json
+from cleanroom.clock import Deadline
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, CleanroomError, EngineError
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
@@ -17,6 +18,9 @@ from cleanroom.faults.resource.group import Group, group_of
 from cleanroom.faults.victim import visible_pid
 from cleanroom.plan.model import FaultEvent
 
+# A kill of a process that the container does not end with is not waited for longer.
+_SEEN = 3.0
+_PAUSE = 0.02
 _claims: set[tuple[str, str]] = set()
 _claiming = threading.Lock()
 
@@ -52,20 +56,26 @@ class Hit(Protocol):
 
 
 class Strike:
-    """One fault of the family on every target of its event; `kills` says that a target may die of it."""
+    """One fault of the family on every target of its event.
+
+    `kills`: a target may die of it, and is brought back. `until_death`: it is over then, whoever runs in its place.
+    """
 
     def __init__(
         self, event: FaultEvent, context: FaultContext, backend: str, make: Callable[[Target], Hit], *,
         kills: bool = False,
+        until_death: bool = False,
     ) -> None:  # fmt: skip
         self.backend = backend
         self._event = event
         self._context = context
         self._make = make
         self._kills = kills
+        self._until_death = until_death
         self._hits: list[tuple[Target, Hit]] = []
         self._claimed: list[tuple[str, str]] = []
         self._dead: dict[str, float] = {}
+        self._kills_before: dict[str, int] = {}
 
     def inject(self) -> None:
         """Strike every target."""
@@ -77,6 +87,8 @@ class Strike:
             target = Target(name=name, state=state, pid=pid, group=group_of(state), context=self._context)
             hit = self._make(target)
             self._claim(target, hit)
+            if self._kills:
+                self._kills_before[name] = target.group.oom_kills()
             # Known before it is applied: whatever goes wrong there, `revert` finds it.
             self._hits.append((target, hit))
             hit.apply()
@@ -125,28 +137,45 @@ class Strike:
         left: list[str] = []
         lapses: list[str] = []
         for target, hit in self._hits:
+            died = self._see(target, facts, lapses)
             found = hit.residue()
             facts.update({f"{target.name}.{key}": value for key, value in found.facts.items()})
-            lapses.extend([f"{target.name}: {found.lapsed}"] if found.lapsed else [])
+            if found.lapsed and not (died and self._until_death):
+                lapses.append(f"{target.name}: {found.lapsed}")
             left.extend([f"{target.name}: {found.reason}"] if not found.holds else [])
-            self._see(target, facts, lapses)
         return Evidence(holds=not left, facts=facts, reason="; ".join(left), lapsed="; ".join(lapses))
 
-    def _see(self, target: Target, facts: dict[str, Json], lapses: list[str]) -> None:
-        """Note a target that is not the one that was struck."""
+    def _see(self, target: Target, facts: dict[str, Json], lapses: list[str]) -> bool:
+        """Note a target that is not the one that was struck, and return whether that is so."""
         try:
-            state = self._context.engine.inspect(target.state.id)
+            state = self._settled(target)
         except EngineError:
             facts[f"{target.name}.state"] = "gone"
-            return
+            return True
         if state.status == "running" and state.started_at == target.state.started_at:
-            return
+            return False
         facts[f"{target.name}.state"] = "restarted" if state.status == "running" else state.status
         if self._kills:
             self._dead[target.name] = self._context.clock.monotonic() - _age(state, self._context.clock.now_ns())
             facts[f"{target.name}.oom_killed"] = state.oom_killed
-        elif state.status == "running":
+        if state.status == "running" and not self._until_death:
             lapses.append(f"{target.name}: it was restarted under the fault, and ran on without it")
+        return True
+
+    def _settled(self, target: Target) -> ContainerState:
+        """Return the target's state; where the kernel has killed in it, not before the engine can have seen the end."""
+        limit = Deadline.after(self._context.clock, _SEEN)
+        while True:
+            state = self._context.engine.inspect(target.state.id)
+            same = state.status == "running" and state.started_at == target.state.started_at
+            if not (same and self._kills and self._struck(target)) or limit.expired():
+                return state
+            self._context.clock.sleep(_PAUSE)
+
+    def _struck(self, target: Target) -> bool:
+        if not target.group.same():
+            return True
+        return target.group.oom_kills() > self._kills_before.get(target.name, 0)
 
     def recovery(self) -> Recovery | None:
         """Return how those that died of it came back; None where nobody did."""

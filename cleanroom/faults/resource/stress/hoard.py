@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from cleanroom.faults.resource.stress.task import available_memory
 
 _CHUNK = 1 << 20
 _OFTEN = 0.02
+NOTE = 8
+"""Bytes of a note."""
 
 
 class Hoard:
@@ -50,17 +53,22 @@ class Hoard:
 
 
 class Leak:
-    """`step` bytes more every `every` seconds, until the kernel, or what the machine must keep, stops it."""
+    """`step` bytes more every `every` seconds, until the kernel, or what the machine must keep, stops it.
+
+    The kernel may stop this process as well: the number of steps is in the file `notes`, too.
+    """
 
     def __init__(
         self,
         step: int,
         every: float,
+        notes: int | None = None,
         now: Callable[[], float] = time.monotonic,
         machine: Callable[[], tuple[int, int]] = available_memory,
     ) -> None:
         self._step = step
         self._every = every
+        self._notes = notes
         self._now = now
         self._machine = machine
         self._begun = 0.0
@@ -90,6 +98,8 @@ class Leak:
             self._stopped = f"the machine has {free >> 20} MiB left, of which {reserve >> 20} MiB must stay free"
             return None
         self._held.append(take(self._step))
+        if self._notes is not None:
+            os.pwrite(self._notes, len(self._held).to_bytes(NOTE, "big"), 0)
         return max(0.0, due + self._every - self._now())
 
     def end(self) -> dict[str, object]:
