@@ -11,6 +11,7 @@ from cleanroom.plan.model import FaultEvent, Plan, ScenarioPlan
 from cleanroom.plan.plain import plain
 from cleanroom.plan.replicas import expand
 from cleanroom.plan.surroundings import check_clocks, check_variations
+from cleanroom.plan.sweep import swept
 from cleanroom.plan.timeline import draw
 from cleanroom.spec.service import Service
 from cleanroom.spec.suite import Suite
@@ -29,9 +30,10 @@ def build_plan(suite: Suite, *, seed: int | None = None, iterations: int | None 
     `seed` and `iterations` override the spec's; without either the seed is 42 (spec.md section 7). A spec with
     `seed: random` needs `seed`, because nothing is drawn here that the arguments do not fix. Raises `UsageError` for
     that and for iterations outside 1 to 100, `SpecError` for a cycle, an unknown dependency, a template of a replica
-    that fails, or too many services.
+    that fails, too many services, or a sweep without environments of its own.
     """
     chosen = _seed(suite, seed)
+    suite = swept(suite)
     rounds = suite.determinism.iterations if iterations is None else iterations
     if not 1 <= rounds <= MAX_ITERATIONS:
         raise UsageError(

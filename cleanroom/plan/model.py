@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -34,6 +34,12 @@ class FaultEvent:
     def key(self) -> str:
         """`<fault id>#<occurrence>`, unique within a scenario."""
         return f"{self.fault.id}#{self.occurrence}"
+
+    def walk(self) -> Iterator[FaultEvent]:
+        """Yield this event and all that it is made of."""
+        yield self
+        for part in self.inner:
+            yield from part.walk()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from cleanroom.run.skipped import Skipped
 from cleanroom.spec.source import NOWHERE, Position
 from cleanroom.validate.model import Finding, Gate
 
+_LONG = 80
 _MS = 10**6
 _SECOND = 10**9
 _MOST_NAMES = 5
@@ -103,8 +104,9 @@ def window(fault: FaultRecord) -> str:
 
 
 def facts(evidence: Mapping[str, Json]) -> str:
-    """Return measured facts as `name=value, …`."""
-    return ", ".join(f"{name}={_fact(value)}" for name, value in evidence.items())
+    """Return measured facts as `name=value, …`, figures before long words: those may be cut."""
+    told = [f"{name}={_fact(value)}" for name, value in evidence.items()]
+    return ", ".join(sorted(told, key=lambda one: len(one) > _LONG))
 
 
 def _fact(value: Json) -> str:

@@ -20,8 +20,8 @@ from cleanroom.run.tracing import OpenSpan, Tracer
 from cleanroom.run.trouble import trouble_of
 from cleanroom.spec.probe import Probe
 
-STOP_PATIENCE = 20.0
-"""How long a reversal may take once the run is to stop."""
+STOP_PATIENCE = 2.0
+"""How long a reversal may still take once the run is to stop: a runner waits 7.5 s for all of it."""
 _LOOK = 0.25
 
 

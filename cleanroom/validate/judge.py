@@ -21,6 +21,7 @@ from cleanroom.validate.hermeticity import left_behind
 from cleanroom.validate.model import IterationVerdict, RunVerdict, ScenarioVerdict, SuiteVerdict
 from cleanroom.validate.scenario import absent, judge_expect, judge_scenario
 from cleanroom.validate.scene import build_scenes
+from cleanroom.validate.sweep import judge_sweeps
 from cleanroom.validate.variation import unshown, varied_iterations
 from cleanroom.validate.verdict import (
     all_checks,
@@ -54,7 +55,8 @@ def judge_iteration(plan: Plan, iteration: IterationRecord) -> JudgedIteration:
         judge_scenario(plan, scenario, by_name[scenario.name]) if scenario.name in by_name else absent(scenario, why)
         for scenario in plan.suite.scenarios
     )
-    checks = judge_expect(scenes.whole, plan.suite.expect, of_suite=True)
+    slopes = judge_sweeps(plan, iteration.scenarios)
+    checks = (*judge_expect(scenes.whole, plan.suite.expect, of_suite=True), *slopes)
     complete = not troubles and len(by_name) == len(plan.suite.scenarios)
     print_of = None
     if complete:

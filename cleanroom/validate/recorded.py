@@ -83,7 +83,8 @@ def _scene(plan: Plan, payloads: tuple[Payload, ...], runner: tuple[Payload, ...
     faults = {
         event.fault.id: FaultState(unusable=f"the window of fault {event.fault.id}: {NO_RUN}")
         for timeline in plan.scenarios
-        for event in timeline.events
+        for planned in timeline.events
+        for event in planned.walk()
     }
     return replace(whole, faults=MappingProxyType(faults))
 

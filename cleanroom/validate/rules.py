@@ -129,6 +129,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "fault.verified": "a fault was injected and its effect was measured from outside",
         "fault.reverted": "a fault was taken back, and that was measured",
         "fault.recovery": "what a fault had ended came back",
+        "fault.slope": "how much the steps' mean duration grows with the parameter of a sweep is as the spec wants",
         "determinism.identical": "all iterations have the same digest",
         "telemetry.forged": "no service sent a span with the reserved prefix `cleanroom.` or with a runner span's id",
         "telemetry.decode": "everything that the services sent could be decoded",

@@ -39,7 +39,8 @@ def _struck(plan: Plan, scenario: Scenario, *, shared: bool) -> frozenset[tuple[
     return frozenset(
         (target, str(event.parameters.get("revive", "")))
         for name in names
-        for event in plan.timeline(name)
+        for planned in plan.timeline(name)
+        for event in planned.walk()
         if event.drawn and event.fault.kind == "container.kill"
         for target in event.targets
     )

@@ -14,7 +14,7 @@ from runs import ROOT, Ran
 from cleanroom.plan.timeline import draw
 from cleanroom.spec.load import load_suite
 
-PROVEN = ("cascade", "concurrent", "label", "monkey", "when")
+PROVEN = ("cascade", "concurrent", "label", "monkey", "sweep", "when")
 CONTROLS = {
     "control-cascade": ("falls", "api was not affected"),
     "control-concurrent": ("both", "dead#0 is not proven: two does not run"),
@@ -65,3 +65,15 @@ def test_a_fault_begins_when_its_probe_holds_and_repeats_from_then_on(ran: Ran):
     assert "file target /data/go" in first["trigger"]
     assert int(second["window"]["start_ns"]) - int(first["window"]["start_ns"]) >= 1.9e9
     assert second["trigger"].endswith("2s before")
+
+
+def test_a_sweep_has_a_case_for_each_value_and_a_slope(ran: Ran):
+    cases = [scenario["name"] for scenario in ran.suite("sweep")["scenarios"]]
+    assert cases == ["slower [delay=60ms]", "slower [delay=120ms]", "slower [delay=240ms]"]
+    values = [one["evidence"]["value"] for one in faults_of(ran, "sweep") if one["fault"] == "composite.sweep"]
+    assert values == ["60ms", "120ms", "240ms"]
+
+
+def test_a_slope_beyond_its_bound_is_a_finding(ran: Ran):
+    assert ran.suite("control-sweep")["verdict"] == "fail"
+    assert b"expected a slope <= 0.5, found" in ran.stdout

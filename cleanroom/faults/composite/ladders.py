@@ -15,5 +15,5 @@ def _refuse(event: FaultEvent, _context: FaultContext) -> NoReturn:
 
 
 LADDERS: tuple[Ladder, ...] = tuple(
-    Ladder(kind=f"composite.{name}", rungs=(), open=_refuse) for name in ("monkey", "cascade", "concurrent")
+    Ladder(kind=f"composite.{name}", rungs=(), open=_refuse) for name in ("monkey", "cascade", "concurrent", "sweep")
 )

@@ -111,6 +111,6 @@ COMPOSITE: Mapping[str, Kind] = MappingProxyType({
             ),
         },
         required=("fault", "parameter", "values"),
-        may_lack_target=True, in_container=False, nested=True,
+        may_lack_target=True, in_container=False, available=True, nested=True,
     ),
 })  # fmt: skip

@@ -105,6 +105,15 @@ COMPOSITE: dict[str, dict[str, str]] = {
         **_COMPOSITE,
         "faults": "plan/composite:_Drawing.concurrent self.fault.parameters",
     },
+    "the fault composite.sweep": {
+        **_COMPOSITE,
+        "target": "plan/composite:_Drawing._part self.fault.target",
+        "parameters": "plan/composite:_Drawing.sweep self.fault.parameters",
+    },
+    "the fault composite.sweep.parameters": {
+        **dict.fromkeys(("fault", "parameter", "values"), "plan/composite:_Drawing.sweep self.fault.parameters"),
+        "slope": "validate/sweep:_judge sweep.parameters",
+    },
     "the fault composite.cascade": {
         **_COMPOSITE,
         "root": "plan/composite:_Drawing.cascade self.fault.parameters",
