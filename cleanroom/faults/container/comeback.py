@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from cleanroom.clock import Deadline
 from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CleanroomError
@@ -15,6 +16,7 @@ from cleanroom.faults.container.death import policy_trouble
 from cleanroom.faults.recovery import recover
 
 JOIN_TIMEOUT: Final = 300.0
+LINGERING: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,30 @@ def come_back(context: FaultContext, struck: Sequence[Struck], since: float) -> 
     reasons = (*troubles, *((found.reason,) if found.reason else ()))
     now = context.clock.monotonic()
     return replace(found, success=False, reason="; ".join(reasons), duration_ns=round((now - since) * 10**9))
+
+
+def ended(context: FaultContext, one: Struck) -> bool:
+    """Whether the container has ended since, or runs as another process; raises `EngineError`."""
+    now = context.engine.inspect(one.container.id)
+    return now.status != "running" or now.started_at != one.before.started_at
+
+
+def await_ends(context: FaultContext, struck: Sequence[Struck]) -> list[Struck]:
+    """Return the targets whose containers ended: a first process may outlive what was killed beneath it for a while."""
+    deadline = Deadline.after(context.clock, LINGERING)
+    while True:
+        found = [one for one in struck if ended(context, one)]
+        if len(found) == len(struck) or deadline.expired():
+            return found
+        context.clock.sleep(0.02)
+
+
+def way_back(context: FaultContext, struck: Sequence[Struck], since: float) -> Recovery:
+    """Wait until every target is ready: by policy or start where its container ended, else by itself."""
+    gone = {one.name for one in struck if ended(context, one)}
+    if not gone:
+        return recover(context, [one.name for one in struck], since, "heal")
+    return come_back(context, [replace(one, policy=one.policy and one.name in gone) for one in struck], since)
 
 
 def _policy(context: FaultContext, one: Struck) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cleanroom.faults.container.crash_loop import open_crash_loop
 from cleanroom.faults.container.kill import open_kill
+from cleanroom.faults.container.oom import open_oom
 from cleanroom.faults.container.pause import open_pause
 from cleanroom.faults.container.recreate import open_recreate
 from cleanroom.faults.container.restart import open_restart
@@ -96,5 +97,17 @@ LADDERS: tuple[Ladder, ...] = (
             ),
         ),
         open=open_recreate,
+    ),
+    Ladder(
+        kind="container.oom",
+        rungs=(
+            Rung(
+                name="cgroup",
+                mechanism="the memory limit of the container's group, and memory taken in it until the kernel kills",
+                needs=("engine", "shared pid namespace", "cgroup memory"),
+                proof="oom_kill of the group",
+            ),
+        ),
+        open=open_oom,
     ),
 )

@@ -101,6 +101,7 @@ CONTAINER: Mapping[str, Kind] = MappingProxyType({
         parameters={"memory": parameter(positive_size, "The limit, in bytes.")},
         required=("memory",),
         rungs=("cgroup",),
+        available=True,
     ),
 })  # fmt: skip
 
@@ -116,13 +117,15 @@ PROCESS: Mapping[str, Kind] = MappingProxyType({
             "count": parameter(count_or_all, "How many of those that match, drawn from the seed; or all.", "all"),
         },
         required=("match",),
-        rungs=("pid", "exec"),
+        rungs=("pid",),
+        available=True,
     ),
     "process.zombies": Kind(
         doc="Processes end inside the container and nobody waits for them.",
         parameters={"count": parameter(integer(1, 100_000), "How many.", example="50")},
         required=("count",),
-        rungs=("exec",),
+        rungs=("pid",),
+        available=True,
     ),
     "process.fork_bomb": Kind(
         doc="Processes are started inside the container until its limit refuses more.",
@@ -130,6 +133,7 @@ PROCESS: Mapping[str, Kind] = MappingProxyType({
             "pids": parameter(integer(1, 100_000), "The limit that is set first: processes and threads.", example="100")
         },
         required=("pids",),
-        rungs=("exec",),
+        rungs=("cgroup",),
+        available=True,
     ),
 })  # fmt: skip

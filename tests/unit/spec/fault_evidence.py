@@ -42,8 +42,16 @@ CONTAINER: dict[str, dict[str, str]] = {
         **INSTANT,
         "keep_volumes": "faults/container/recreate:Recreate.__init__ event.parameters",
     },
+    "the fault container.oom": {**PINNED, "memory": "faults/container/oom:Oom.__init__ event.parameters"},
 }
-PROCESS: dict[str, dict[str, str]] = {}
+PROCESS: dict[str, dict[str, str]] = {
+    "the fault process.signal": {
+        **PINNED,
+        **dict.fromkeys(("match", "signal", "count"), "faults/process/signal:Signal.__init__ event.parameters"),
+    },
+    "the fault process.zombies": {**PINNED, "count": "faults/process/crowded:Crowded.__init__ event.parameters"},
+    "the fault process.fork_bomb": {**PINNED, "pids": "faults/process/crowded:Crowded.__init__ event.parameters"},
+}
 NETWORK: dict[str, dict[str, str]] = {
     "the fault network.latency": {
         **OF_ALL,
