@@ -10,8 +10,9 @@ import requests
 from docker import errors as docker_errors
 
 from cleanroom.engine import archive, build, events, execute, inventory, logs
-from cleanroom.engine.payload import container_body, network_body, state_of, volumes_of
+from cleanroom.engine.payload import attachments_of, container_body, network_body, state_of, volumes_of
 from cleanroom.engine.ports import (
+    Attachment,
     BuildSpec,
     ContainerSpec,
     ContainerState,
@@ -201,6 +202,24 @@ class DockerEngine:
         """Remove a network; one that does not exist is not an error."""
         with self._wire.api(f"remove network {name}") as api, contextlib.suppress(docker_errors.NotFound):
             api.remove_network(name)
+
+    def attachments(self, container: str) -> tuple[Attachment, ...]:
+        """Return the networks that the container is on, by name."""
+        with self._wire.api(f"inspect container {container}") as api:
+            return attachments_of(api.inspect_container(container))
+
+    def disconnect(self, container: str, network: str) -> None:
+        """Take the container off a network."""
+        with self._wire.api(f"take container {container} off network {network}") as api:
+            api.disconnect_container_from_network(container, network)
+
+    def connect(self, container: str, attachment: Attachment) -> None:
+        """Put the container on a network, at this address and with this hardware address."""
+        with self._wire.api(f"put container {container} on network {attachment.network}") as api:
+            api.connect_container_to_network(
+                container, attachment.network, ipv4_address=attachment.address or None,
+                aliases=list(attachment.aliases) or None, mac_address=attachment.mac or None,
+            )  # fmt: skip
 
     def inventory(self) -> Inventory:
         """Return everything that exists in the engine."""

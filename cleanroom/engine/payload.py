@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any, Final
 
-from cleanroom.engine.ports import ContainerState
+from cleanroom.engine.ports import Attachment, ContainerState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,6 +89,21 @@ def volumes_of(found: Mapping[str, Any]) -> dict[str, str]:
     """Return path → name of the volumes in the answer of `GET /containers/{id}/json`."""
     mounts = found.get("Mounts") or ()
     return {str(m["Destination"]): str(m["Name"]) for m in mounts if m.get("Type") == "volume"}
+
+
+def attachments_of(found: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    """Return the networks in the answer of `GET /containers/{id}/json`."""
+    networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+    own = str(found["Id"])[:12]  # the engine adds it by itself
+    return tuple(
+        Attachment(
+            network=name,
+            address=str(one.get("IPAddress") or ""),
+            mac=str(one.get("MacAddress") or ""),
+            aliases=tuple(sorted(str(alias) for alias in one.get("Aliases") or () if alias != own)),
+        )
+        for name, one in sorted(networks.items())
+    )
 
 
 def _host_config(spec: ContainerSpec) -> dict[str, Any]:

@@ -79,6 +79,17 @@ class ContainerState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A container's place on a network: what it needs to be put back just as it was."""
+
+    network: str
+    address: str
+    mac: str = ""
+    aliases: tuple[str, ...] = ()
+    """Names besides the container's own that the engine's resolver knows it by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecSpec:
     """A command to run inside a running container."""
 
@@ -219,6 +230,15 @@ class Engine(Protocol):
 
     def remove_network(self, name: str) -> None:
         """Remove a network; one that does not exist is not an error."""
+
+    def attachments(self, container: str) -> tuple[Attachment, ...]:
+        """Return the networks that the container is on, by name."""
+
+    def disconnect(self, container: str, network: str) -> None:
+        """Take the container off a network."""
+
+    def connect(self, container: str, attachment: Attachment) -> None:
+        """Put the container on a network, at this address."""
 
     def inventory(self) -> Inventory:
         """Return everything that exists in the engine."""

@@ -18,6 +18,7 @@ from cleanroom.network.ports import Slot
 from cleanroom.plan.model import FaultEvent
 from cleanroom.spec.fault import AtManual, Fault, ParameterValue
 from cleanroom.spec.shapes.chaos import defaults_of
+from cleanroom.spec.shapes.fault_table import FAULTS
 
 STREAM = hashlib.sha256(b"tests").hexdigest()
 
@@ -92,6 +93,7 @@ def strike(
     kind: str, *targets: str, parameters: Mapping[str, ParameterValue] = MappingProxyType({}), **options: object
 ) -> FaultEvent:
     """Return an event of this kind with its default parameters and these; `options` are those of `Fault`."""
+    options.setdefault("direction", FAULTS[kind].direction)
     fault = Fault(
         id="fault", kind=kind, moment=AtManual(), parameters=MappingProxyType({**defaults_of(kind), **parameters}),
         **options,

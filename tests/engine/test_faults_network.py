@@ -11,8 +11,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fault_specs import assert_prevented, assert_proven, run_family
 from runs import Ran
 
-PROVEN = ("latency",)
-CONTROLS = {"control-latency": ("late", "has no process")}
+PROVEN = ("latency", "partition", "disconnect", "refuse", "blackhole", "connection_limit", "port_exhaustion")
+CONTROLS = {
+    "control-latency": ("late", "has no process"),
+    "control-partition": ("fault", "has no process"),
+    "control-disconnect": ("fault", "has no process"),
+    "control-refuse": ("fault", "nobody in db listens on port 8099"),
+    "control-blackhole": ("fault", "has no process"),
+    "control-connection_limit": ("fault", "is refused already"),
+    "control-port_exhaustion": ("fault", "has no process"),
+}
 """Control → the fault that must not be taken for proven, and why it is not."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cleanroom.faults.network import blackhole, connection_limit, disconnect, partition, port_exhaustion, refuse
 from cleanroom.faults.network.latency import open_latency
 from cleanroom.faults.rung import Ladder, Rung
 
@@ -24,4 +25,10 @@ LADDERS: tuple[Ladder, ...] = (
         ),
         open=open_latency,
     ),
+    partition.LADDER,
+    disconnect.LADDER,
+    refuse.LADDER,
+    blackhole.LADDER,
+    connection_limit.LADDER,
+    port_exhaustion.LADDER,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -109,6 +110,18 @@ _NETWORK: Mapping[str, Key] = MappingProxyType({
 })  # fmt: skip
 
 
+_DIRECTED = {
+    "egress": _NETWORK["direction"],
+    "ingress": replace(_NETWORK["direction"], default="ingress", example="both"),
+    "both": replace(_NETWORK["direction"], default="both", example="egress"),
+}
+
+
+def _network(known: Kind) -> dict[str, Key]:
+    """Return the keys of a fault on a link; which direction it has by itself depends on what it does."""
+    return {**_NETWORK, "direction": _DIRECTED[known.direction]} if known.of_network else {}
+
+
 def _kind_shape(kind: str) -> Shape[str]:
     """Return the shape of the key `fault` in the record of this kind; `_kind_of` has read it before."""
     return Shape(lambda _node, _place: kind, kind, {"const": kind}, example=kind, choices=(kind,))
@@ -144,7 +157,7 @@ def _record(kind: str, known: Kind) -> Record:
         "id": _COMMON["id"],
         "fault": Key(_kind_shape(kind), "Which fault it is: `family.fault`.", errors=("unknown-fault",)),
         **({"target": _TARGET} if known.struck_by else {}),
-        **(_NETWORK if known.of_network else {}),
+        **_network(known),
         **{key: value for key, value in _COMMON.items() if key != "id"},
         **({} if known.instant else _WINDOW),
         "backend": Key(choice("auto", *known.rungs), "The mechanism: the best that the machine has, or one by name.",
@@ -250,6 +263,8 @@ def _fault(node: Node, place: Place) -> Fault:
         given = {key: values.pop(key) for key in known.parameters if key in values}
     if kind == "custom" and given["verify"] is False:
         values["verify"] = given.pop("verify")
+    if known.of_network:
+        values.setdefault("direction", known.direction)
     return Fault(
         kind=kind,
         at=node.at,

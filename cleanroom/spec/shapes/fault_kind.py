@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cleanroom.spec.document import Scalar
 from cleanroom.spec.shapes.record import Key
@@ -39,6 +39,8 @@ class Kind:
     """The mechanisms that `backend` can pin, the best first."""
     of_network: bool = False
     """It strikes a link: `between`, `direction`, `ports` and `protocol` apply."""
+    direction: Literal["egress", "ingress", "both"] = "egress"
+    """Which traffic of a link it strikes, unless the fault says so itself."""
     in_container: bool = True
     """It needs a container with processes and files of its own: a mock has none."""
     instant: bool = False

@@ -133,15 +133,16 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
                 boolean, "Whether only what the first group (of a pair: the first service) sends is lost.", "false"
             ),
         },
-        rungs=_FILTER, of_network=True, in_container=False, struck_by=("target", "between", "groups"),
+        rungs=_FILTER, of_network=True, direction="both", in_container=False, struck_by=("target", "between", "groups"),
+        available=True,
     ),
     "network.disconnect": Kind(
         doc="The container is taken off the network and put back at the fault's end.",
-        rungs=("api",), in_container=False,
+        rungs=("api",), in_container=False, available=True,
     ),
     "network.refuse": Kind(
         doc="New connections are refused.",
-        rungs=_FILTER, of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_FILTER, of_network=True, direction="ingress", in_container=False, struck_by=_LINK, available=True,
     ),
     "network.reset": Kind(
         doc="Connections are reset.",
@@ -152,7 +153,7 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
     ),
     "network.blackhole": Kind(
         doc="Packets vanish, and nobody is told.",
-        rungs=_FILTER, of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_FILTER, of_network=True, direction="ingress", in_container=False, struck_by=_LINK, available=True,
     ),
     "network.slow_close": Kind(
         doc="Connections stay open for a time after one side has closed.",
@@ -179,12 +180,12 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
         doc="No more than so many connections are open at once; further ones are refused.",
         parameters={"max": parameter(integer(0), "How many.", example="10")},
         required=("max",),
-        rungs=(*_FILTER, *_PROXY), of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_FILTER, of_network=True, direction="ingress", in_container=False, struck_by=_LINK, available=True,
     ),
     "network.port_exhaustion": Kind(
         doc="The local ports for outgoing connections run out.",
         parameters={"leave": parameter(integer(0, 65535), "How many ports are left.", "0", example="10")},
-        rungs=("sysctl",),
+        rungs=("sysctl",), available=True,
     ),
     "network.flap": Kind(
         doc="The link goes down and comes up again, until the fault's end.",

@@ -65,6 +65,38 @@ NETWORK: dict[str, dict[str, str]] = {
         ),
     },
 }
+_BY_RULES = {
+    **PINNED,
+    "between": "faults/network/matching:peers_of fault.between",
+    "ports": "faults/network/matching:packets fault.ports",
+    "protocol": "faults/network/matching:packets fault.protocol",
+}
+_REFUSED = {
+    **_BY_RULES,
+    "ports": "faults/network/matching:openings fault.ports",
+    "protocol": "faults/network/matching:openings fault.protocol",
+}
+NETWORK |= {
+    "the fault network.blackhole": {**_BY_RULES, "direction": "faults/network/matching:hooks fault.direction"},
+    "the fault network.refuse": {**_REFUSED, "direction": "faults/network/refuse:rule_refuse fault.direction"},
+    "the fault network.connection_limit": {
+        **_REFUSED,
+        "direction": "faults/network/refuse:ends fault.direction",
+        "max": "faults/network/connection_limit:most_of event.parameters",
+    },
+    "the fault network.partition": {
+        **_BY_RULES,
+        "between": "faults/network/partition:sides fault.between",
+        "direction": "faults/network/partition:lost_pairs event.fault.direction",
+        "groups": "faults/network/partition:sides event.parameters",
+        "one_way": "faults/network/partition:lost_pairs event.parameters",
+    },
+    "the fault network.disconnect": PINNED,
+    "the fault network.port_exhaustion": {
+        **PINNED,
+        "leave": "faults/network/port_exhaustion:PortExhaustion.__init__ event.parameters",
+    },
+}
 DNS: dict[str, dict[str, str]] = {}
 HTTP: dict[str, dict[str, str]] = {}
 _BACKEND = "faults/resource/strike:rung_of event.fault.backend"

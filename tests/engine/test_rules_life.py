@@ -1,0 +1,122 @@
+"""Faults by rules, and those of a container's place on the network, from begin to end on real containers."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fault_specs import TARGET
+from images import make_images
+from residue import unchanged
+from stage import Stage, open_stage, strike
+
+from cleanroom.drive.reach import Container
+from cleanroom.engine.ports import ContainerSpec
+from cleanroom.faults.base import ActiveFault, Evidence
+from cleanroom.faults.ladder import open_fault
+from cleanroom.network.contact import listeners
+
+SERVICES = ("a", "b", "c")
+
+
+@pytest.fixture(scope="module")
+def run(engine, token) -> Iterator[object]:
+    """As the fixture of one test, for all tests of this file."""
+    made: list[str] = []
+
+    def start(*command: str, **options: object) -> str:
+        name = f"clr-test-{token}-{secrets.token_hex(4)}"
+        container = engine.create(ContainerSpec(name=name, command=command or None, **options))  # type: ignore[arg-type]
+        made.append(container)
+        engine.start(container)
+        return container
+
+    yield start
+    for container in made:
+        engine.remove(container)
+
+
+@pytest.fixture(scope="module")
+def stage(engine, run) -> Iterator[Stage]:
+    make_images(engine, (TARGET,))
+    with open_stage(engine, run) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def services(stage) -> dict[str, Container]:
+    found = {
+        name: stage.service(name, 10 + n, command=(), ports=(8080,), image=TARGET, init=True)
+        for n, name in enumerate(SERVICES)
+    }
+    for one in found.values():
+        for _ in range(200):
+            if 9000 in listeners(stage.state(one).pid, "tcp") and 9001 in listeners(stage.state(one).pid, "udp"):
+                break
+            threading.Event().wait(0.05)
+    return found
+
+
+def opened(stage: Stage, services: dict[str, Container], kind: str, *targets: str, **options: object) -> ActiveFault:
+    return open_fault(strike(kind, *targets, **options), stage.context(*services.values()))  # type: ignore[arg-type]
+
+
+def lived(fault: ActiveFault) -> tuple[Evidence, Evidence]:
+    """Bring the fault through its life; the effect and the reversal must be proven."""
+    try:
+        fault.inject()
+        effect = fault.verify()
+    finally:
+        fault.revert()
+    reversal = fault.verify_reversal()
+    assert effect.holds, effect
+    assert reversal.holds, reversal
+    assert not reversal.lapsed, reversal
+    return effect, reversal
+
+
+CASES = {
+    "refuse": ("network.refuse", ("a",), {}),
+    "refuse-port": ("network.refuse", ("a",), {"ports": (9000,), "protocol": "tcp"}),
+    "refuse-udp": ("network.refuse", ("a",), {"ports": (9001,), "protocol": "udp"}),
+    "refuse-egress": ("network.refuse", ("a",), {"direction": "egress", "ports": (8080,)}),
+    "refuse-pair": ("network.refuse", (), {"between": ("a", "b")}),
+    "blackhole": ("network.blackhole", ("a",), {}),
+    "blackhole-egress": ("network.blackhole", ("a",), {"direction": "egress"}),
+    "blackhole-both": ("network.blackhole", ("a",), {"direction": "both", "ports": (8080,)}),
+    "blackhole-udp": ("network.blackhole", ("a",), {"ports": (9001,), "protocol": "udp"}),
+    "blackhole-pair": ("network.blackhole", (), {"between": ("a", "b")}),
+    "partition": ("network.partition", ("a",), {}),
+    "partition-one-way": ("network.partition", ("a",), {"parameters": {"one_way": True}}),
+    "partition-ingress": ("network.partition", ("a",), {"direction": "ingress"}),
+    "partition-pair": ("network.partition", (), {"between": ("a", "b")}),
+    "partition-groups": ("network.partition", ("a", "b", "c"), {"parameters": {"groups": (("a",), ("b", "c"))}}),
+    "connection-limit": ("network.connection_limit", ("a",), {"ports": (9000,), "parameters": {"max": 4}}),
+    "connection-limit-none": ("network.connection_limit", ("a",), {"ports": (9000,), "parameters": {"max": 0}}),
+    "connection-limit-egress": (
+        "network.connection_limit",
+        (),
+        {"between": ("a", "b"), "direction": "egress", "parameters": {"max": 2}},
+    ),
+    "port-exhaustion": ("network.port_exhaustion", ("a",), {"parameters": {"leave": 3}}),
+    "port-exhaustion-whole": ("network.port_exhaustion", ("a",), {}),
+    "disconnect": ("network.disconnect", ("a",), {}),
+    "disconnect-again": ("network.disconnect", ("a", "b"), {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_fault_is_proven_and_leaves_nothing(engine, stage, services, case):
+    kind, targets, options = CASES[case]
+    fault = opened(stage, services, kind, *targets, **options)
+    with unchanged(engine, *(one.id for one in services.values())):
+        lived(fault)
+    recovery = fault.recovery()
+    assert recovery is None or recovery.success
+    assert (recovery is None) == (case.startswith("port-"))
