@@ -115,7 +115,7 @@ _OWNER = "an owner, such as root or 1000:1000"
 FILESYSTEM: Mapping[str, Kind] = MappingProxyType({
     "filesystem.read_only": Kind(
         doc="Nothing can be written below a directory.", parameters={"path": _mounted}, required=("path",),
-        rungs=("mount",),
+        rungs=("mount",), available=True,
     ),
     "filesystem.permission": Kind(
         doc="A file or directory has another mode or owner.",
@@ -129,11 +129,11 @@ FILESYSTEM: Mapping[str, Kind] = MappingProxyType({
         },
         required=("path",),
         at_least_one=("mode", "owner"),
-        rungs=("exec",),
+        rungs=("files",), available=True,
     ),
     "filesystem.missing": Kind(
         doc="A file or directory is not there, and is put back at the fault's end.", parameters={"path": _file},
-        required=("path",), rungs=("exec",),
+        required=("path",), rungs=("files",), available=True,
     ),
     "filesystem.corrupt": Kind(
         doc="Bytes of a file are changed, or its end is cut off; a copy is put back at the fault's end.",
@@ -146,7 +146,7 @@ FILESYSTEM: Mapping[str, Kind] = MappingProxyType({
         required=("path",),
         exactly_one=("bytes", "truncate"),
         at_most_one=(("offset", "truncate"),),
-        rungs=("exec",),
+        rungs=("files",), available=True,
     ),
     "filesystem.io_error": Kind(
         doc="Operations below a directory fail.",
@@ -158,7 +158,7 @@ FILESYSTEM: Mapping[str, Kind] = MappingProxyType({
             "percent": parameter(percent, "The share of them, each decided by the seeded stream.", "100"),
         },
         required=("path",),
-        rungs=("fuse",),
+        rungs=("fuse",), available=True,
     ),
     "filesystem.io_delay": Kind(
         doc="Operations below a directory are slow.",
@@ -168,13 +168,13 @@ FILESYSTEM: Mapping[str, Kind] = MappingProxyType({
             "delay": parameter(positive_duration, "How much longer each of them takes.", example="50ms"),
         },
         required=("path", "delay"),
-        rungs=("fuse",),
+        rungs=("fuse",), available=True,
     ),
     "filesystem.lock": Kind(
         doc="A lock on a file is held.",
         parameters={"path": _file, "kind": parameter(choice("flock", "fcntl"), "Which kind of lock.", "flock")},
         required=("path",),
-        rungs=("exec",),
+        rungs=("process",), available=True,
     ),
     "filesystem.churn": Kind(
         doc="Files are made, written, renamed and removed all the time.",
@@ -184,7 +184,7 @@ FILESYSTEM: Mapping[str, Kind] = MappingProxyType({
             "files": parameter(integer(1), "How many files each of them has at once.", "100", example="1000"),
         },
         required=("path",),
-        rungs=("exec",),
+        rungs=("process",), available=True,
     ),
     "filesystem.symlink": Kind(
         doc="A path is a symbolic link that leads nowhere.",
@@ -193,11 +193,11 @@ FILESYSTEM: Mapping[str, Kind] = MappingProxyType({
             "kind": parameter(choice("dangling", "loop"), "To nothing, or back to itself.", "dangling"),
         },
         required=("path",),
-        rungs=("exec",),
+        rungs=("files",), available=True,
     ),
     "filesystem.unlink_open": Kind(
         doc="A file is removed while it is open; it is put back at the fault's end.", parameters={"path": _file},
-        required=("path",), rungs=("exec",),
+        required=("path",), rungs=("files",), available=True,
     ),
 })  # fmt: skip
 
