@@ -54,6 +54,10 @@ def failing(function: Callable[[], object]) -> str:
     return ""
 
 
+def _probes(job: Job) -> list[str]:
+    return [name for name in os.listdir(job["state"]["real"]) if name.startswith(f".cleanroom-{job['token']}-")]
+
+
 class ReadOnly:
     """The path is mounted over itself, read-only."""
 
@@ -190,7 +194,7 @@ class Swept:
 
     def look(self, job: Job) -> Answer:
         """Say what is left."""
-        left = [name for name in os.listdir(job["state"]["real"]) if job["token"] in name]
+        left = _probes(job)
         return found(f"still there: {', '.join(left)}" if left else "")
 
     def undo(self, job: Job) -> Answer:
@@ -198,9 +202,8 @@ class Swept:
         path = job["state"]["real"]
         if job["covered"]:
             unmount(path)
-        for name in os.listdir(path):
-            if job["token"] in name:
-                remove_tree(f"{path}/{name}")
+        for name in _probes(job):
+            remove_tree(f"{path}/{name}")
         return {}
 
     gone = look

@@ -120,7 +120,30 @@ RESOURCE: dict[str, dict[str, str]] = {
     **_resource("io_throttle", "io:open_io_throttle", "read", "write"),
     **_resource("file_size", "processes:open_file_size", "max"),
 }
-FILESYSTEM: dict[str, dict[str, str]] = {}
+_PATH = "faults/filesystem/base:OnPath.__init__ event.parameters"
+
+
+def _filesystem(kind: str, reader: str, *parameters: str) -> dict[str, dict[str, str]]:
+    read = dict.fromkeys(parameters, f"faults/filesystem/{reader}")
+    backend = "faults/filesystem/base:backend_of event.fault.backend"
+    return {f"the fault filesystem.{kind}": {**OF_ALL, "backend": backend, "path": _PATH, **read}}
+
+
+_CHANGED = "change:Change._do self._event.parameters"
+_COVERED = "covered:Covered.__init__ event.parameters"
+_HELD = "held:Held._job self._event.parameters"
+FILESYSTEM: dict[str, dict[str, str]] = {
+    **_filesystem("read_only", _CHANGED),
+    **_filesystem("permission", _CHANGED, "mode", "owner"),
+    **_filesystem("missing", _CHANGED),
+    **_filesystem("corrupt", _CHANGED, "offset", "bytes", "truncate"),
+    **_filesystem("symlink", _CHANGED, "kind"),
+    **_filesystem("unlink_open", _CHANGED),
+    **_filesystem("io_error", _COVERED, "operations", "errno", "percent"),
+    **_filesystem("io_delay", _COVERED, "operations", "delay"),
+    **_filesystem("lock", _HELD, "kind"),
+    **_filesystem("churn", _HELD, "workers", "files"),
+}
 CLOCK: dict[str, dict[str, str]] = {}
 DEPENDENCY: dict[str, dict[str, str]] = {}
 DATABASE: dict[str, dict[str, str]] = {}
