@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from operator import add
@@ -49,11 +49,10 @@ class EncodedSpans(Sequence[NormalisedSpan]):
 
     __slots__ = ("_depths", "_heads", "_read", "_subtrees", "_tails")
 
-    def __init__(
-        self, depths: Sequence[int], heads: Sequence[bytes], tails: Sequence[bytes], subtrees: Sequence[bytes]
-    ) -> None:
-        """Take the columns: each span's depth, its canonical JSON in two parts, and the digest of its subtree."""
-        self._depths, self._heads, self._tails, self._subtrees = depths, heads, tails, subtrees
+    def __init__(self, depths: Sequence[int], heads: Sequence[bytes], tails: Sequence[bytes]) -> None:
+        """Take the columns: each span's depth, and its canonical JSON in two parts."""
+        self._depths, self._heads, self._tails = depths, heads, tails
+        self._subtrees: Sequence[bytes] = ()
         self._read: dict[int, NormalisedSpan] = {}
 
     def __len__(self) -> int:
@@ -68,6 +67,7 @@ class EncodedSpans(Sequence[NormalisedSpan]):
             return tuple(self[i] for i in range(*index.indices(len(self))))
         index = range(len(self))[index]
         if index not in self._read:
+            self._subtrees = self._subtrees or subtrees_of(self._depths, self._heads, self._tails)
             self._read[index] = NormalisedSpan(
                 depth=self._depths[index],
                 fields=_DECODER.decode((self._heads[index] + self._tails[index]).decode()),
@@ -120,8 +120,9 @@ def canonical_order(spans: Sequence[NormalisedSpan], siblings: Siblings) -> tupl
     names = [span.name for span in spans]
     own = {index for index, span in enumerate(spans) if span.of_runner}
     tails = [b""] * len(texts)
-    order, _, subtrees = arrange(children_of(spans), names, texts, tails, own if siblings == "by_start" else None)
-    return tuple(replace(spans[index], subtree=subtrees[index].hex()) for index in order)
+    order, depths = arrange(children_of(spans), names, texts, tails, own if siblings == "by_start" else None)
+    subtrees = subtrees_of(depths, [texts[index] for index in order], tails)
+    return tuple(replace(spans[index], subtree=subtree.hex()) for index, subtree in zip(order, subtrees, strict=True))
 
 
 def arrange(
@@ -130,13 +131,12 @@ def arrange(
     heads: Sequence[bytes],
     tails: Sequence[bytes],
     own: Collection[int] | None,
-) -> tuple[list[int], array[int], list[bytes]]:
-    """Sort `children` in place; return every index in the new pre-order, their depths, and subtrees' digests by index.
+) -> tuple[list[int], array[int]]:
+    """Sort `children` in place; return every index in the new pre-order, and their depths.
 
     Siblings are sorted by (name, subtree). With `own`, the indexes of the runner's spans, services' spans keep their
     order instead, and the runner's come before them by (name, subtree), because faults and steps start by the clock.
-    The digest of a subtree is SHA-256 over the length of a span, the span (given in two parts) and its children's
-    digests. O(n log n).
+    Spans are given in two parts; for the digest of a subtree see `subtrees_of`. O(n log n).
     """
     subtrees: list[bytes] = [b""] * len(heads)
 
@@ -152,16 +152,41 @@ def arrange(
             below[:] = [*first, *(i for i in below if i not in own)]
 
     for index in reversed(downwards(children)):  # every child comes before its parent
-        head, tail = heads[index], tails[index]
-        length = (len(head) + len(tail)).to_bytes(8, "big")
         below = children.get(index)
         if below:
             arranged(below)
-            subtrees[index] = sha256(b"".join([length, head, tail, *[subtrees[child] for child in below]])).digest()
+            subtrees[index] = _subtree(heads[index], tails[index], [subtrees[child] for child in below])
+            for child in below:  # its place among its like is settled, and a million digests take room
+                subtrees[child] = b""
         else:
-            subtrees[index] = sha256(length + head + tail).digest()
+            subtrees[index] = _subtree(heads[index], tails[index])
     arranged(children[ROOT])
-    return *preorder(children, len(heads)), subtrees
+    subtrees.clear()
+    return preorder(children, len(heads))
+
+
+def _subtree(head: bytes, tail: bytes, below: Iterable[bytes] = ()) -> bytes:
+    return sha256(b"".join(((len(head) + len(tail)).to_bytes(8, "big"), head, tail, *below))).digest()
+
+
+def subtrees_of(depths: Sequence[int], heads: Sequence[bytes], tails: Sequence[bytes]) -> list[bytes]:
+    """Return the digest of the subtree of each span, of spans in pre-order that are given in two parts.
+
+    It is SHA-256 over the length of a span, the span, and its children's digests in order.
+    """
+    subtrees: list[bytes] = []
+    below: list[list[bytes]] = [
+        []
+    ]  # of each depth, the digests of siblings whose parent is still to come, the last first
+    for depth, head, tail in zip(reversed(depths), reversed(heads), reversed(tails), strict=True):
+        while len(below) < depth + 2:
+            below.append([])
+        digest = _subtree(head, tail, reversed(below[depth + 1]))
+        below[depth + 1].clear()
+        below[depth].append(digest)
+        subtrees.append(digest)
+    subtrees.reverse()
+    return subtrees
 
 
 def children_under(parents: Sequence[int]) -> dict[int, list[int]]:

@@ -167,33 +167,43 @@ class Span:
 
 @dataclass(frozen=True)
 class Trace:
-    """All spans of one iteration (any number of trace ids), ordered by (start, span id), with indexes by id."""
+    """All spans of one iteration (any number of trace ids), ordered by (start, span id), and found by their ids."""
 
     spans: tuple[Span, ...] = ()
-    by_id: Mapping[SpanId, Span] = field(init=False, repr=False, compare=False)
+    unique: bool = field(init=False, repr=False, compare=False)
+    """Whether no two spans have one id."""
+    by_trace: Mapping[str, Mapping[str, Span]] = field(init=False, repr=False, compare=False)
+    """Trace id → span id → the span, the first of several."""
 
     def __post_init__(self) -> None:
         with uncollected():
             ordered = sorted(self.spans, key=_START)
             if len(set(map(_START, ordered))) < len(ordered):
                 ordered.sort(key=_PLACE)  # what is nearly in order is quickly put so
-            by_id = dict(zip(map(_ID, ordered), ordered, strict=True))
-            if len(by_id) < len(ordered):
+            found = _by_ids(ordered)
+            unique = sum(map(len, found.values())) == len(ordered)
+            if not unique:
                 ordered.sort(key=place_of(ordered))
-                by_id = dict(zip(map(_ID, reversed(ordered)), reversed(ordered), strict=True))
+                found = _by_ids(reversed(ordered))
         object.__setattr__(self, "spans", tuple(ordered))
-        object.__setattr__(self, "by_id", MappingProxyType(by_id))
+        object.__setattr__(self, "unique", unique)
+        object.__setattr__(self, "by_trace", found)
+
+    def find(self, trace_id: str, span_id: str) -> Span | None:
+        """Return the span of these ids, the first of several, or None."""
+        found = self.by_trace.get(trace_id)
+        return None if found is None else found.get(span_id)
 
     @cached_property
     def above(self) -> array[int]:
         """Of each span the place of its parent in `spans`; -1 for none, be it that none is named or that it is lost."""
-        number = len(self.spans)
-        if len(self.by_id) == number:
-            places = dict(zip(self.by_id, range(number), strict=True))
-        else:
-            places = dict(zip(map(_ID, reversed(self.spans)), range(number - 1, -1, -1), strict=True))
-        get = places.get
-        return array("q", [get((span.trace_id, span.parent_id), -1) if span.parent_id else -1 for span in self.spans])
+        place_of = dict(zip(map(id, self.spans), range(len(self.spans)), strict=True))
+        found = array("q")
+        add, by_trace = found.append, self.by_trace
+        for span in self.spans:
+            parent = by_trace[span.trace_id].get(span.parent_id) if span.parent_id else None
+            add(-1 if parent is None else place_of[id(parent)])
+        return found
 
     @cached_property
     def children(self) -> Mapping[SpanId, tuple[Span, ...]]:
@@ -217,11 +227,23 @@ class Trace:
 
     def parent(self, span: Span) -> Span | None:
         """Return the parent by span id within the same trace, or None (a root, or an orphan)."""
-        return self.by_id.get((span.trace_id, span.parent_id)) if span.parent_id else None
+        return self.find(span.trace_id, span.parent_id) if span.parent_id else None
 
     def children_of(self, span: Span) -> tuple[Span, ...]:
         """Return the direct children, in order of start."""
         return self.children.get((span.trace_id, span.span_id), ())
+
+
+def _by_ids(spans: Iterable[Span]) -> dict[str, dict[str, Span]]:
+    """Return trace id → span id → the last of such spans: less than half of what one mapping of pairs takes."""
+    found: dict[str, dict[str, Span]] = {}
+    for span in spans:
+        trace = found.get(span.trace_id)
+        if trace is None:
+            found[span.trace_id] = {span.span_id: span}
+        else:
+            trace[span.span_id] = span
+    return found
 
 
 def place_of(spans: Iterable[Span]) -> Callable[[Span], tuple[int, str, str, str]]:

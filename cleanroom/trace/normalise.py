@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,10 +51,9 @@ def normalise(trace: Trace, options: NormaliseOptions) -> NormalisedTrace:
         names, heads, tails = SpanTexts(trace, options).columns(kept, detached)
         own = {index for index, span in enumerate(kept) if span.origin is Origin.RUNNER}
         children = children_under(parents)
-        order, depths, subtrees = arrange(
-            children, names, heads, tails, own if options.siblings == "by_start" else None
-        )
-        spans = EncodedSpans(depths, *([column[i] for i in order] for column in (heads, tails, subtrees)))
+        del parents
+        order, depths = arrange(children, names, heads, tails, own if options.siblings == "by_start" else None)
+        spans = EncodedSpans(depths, [heads[i] for i in order], [tails[i] for i in order])
     return NormalisedTrace(
         rule_set=rule_set_id(options),
         siblings=options.siblings,
@@ -66,7 +66,7 @@ class _LeftOut:
     """Which spans do not count, and who is the parent of what is below them."""
 
     def __init__(self, trace: Trace, options: NormaliseOptions) -> None:
-        self._by_id = trace.by_id
+        self._find = trace.find
         self._issued = options.excluded_traces
         self._above: dict[tuple[str, str], str] = {}
         globs = options.drop_spans
@@ -89,7 +89,7 @@ class _LeftOut:
         key = (span.trace_id, span.parent_id)
         seen: set[tuple[str, str]] = set()
         while key not in self._above:
-            parent = self._by_id.get(key)
+            parent = self._find(*key)
             if parent is None or key in seen or not self(parent):
                 self._above[key] = key[1]
                 break
@@ -101,7 +101,7 @@ class _LeftOut:
         return found
 
 
-def _kept(trace: Trace, options: NormaliseOptions, left_out: _LeftOut) -> list[Span]:
+def _kept(trace: Trace, options: NormaliseOptions, left_out: _LeftOut) -> Sequence[Span]:
     """Return the spans that count, in order of start: no issued trace, no second delivery, none that is left out."""
     issued, names, runner = options.excluded_traces, left_out.names, Origin.RUNNER
     counted = [
@@ -109,8 +109,8 @@ def _kept(trace: Trace, options: NormaliseOptions, left_out: _LeftOut) -> list[S
         for span in trace.spans
         if span.trace_id not in issued and span.name not in (RUNNER_SKIPPED if span.origin is runner else names)
     ]
-    if len(trace.by_id) == len(trace.spans):
-        return counted
+    if trace.unique:
+        return trace.spans if len(counted) == len(trace.spans) else counted
     deliveries = Counter((span.trace_id, span.span_id) for span in counted)
     counted.sort(key=place_of(counted))
     kept: list[Span] = []
@@ -125,16 +125,18 @@ def _kept(trace: Trace, options: NormaliseOptions, left_out: _LeftOut) -> list[S
     return kept
 
 
-def _structure(kept: list[Span], trace: Trace, left_out: _LeftOut) -> tuple[list[int], dict[int, str]]:
+def _structure(kept: Sequence[Span], trace: Trace, left_out: _LeftOut) -> tuple[Sequence[int], dict[int, str]]:
     """Return (each span's parent by index, index → why a root is not where it claims to be)."""
     detached: dict[int, str] = {}
-    if len(trace.by_id) == len(kept) == len(trace.spans):
-        parents = list(trace.above)
+    parents: Sequence[int]
+    if trace.unique and len(kept) == len(trace.spans):
+        parents = trace.above
         detached = {index: MISSING for index, up in enumerate(parents) if up == ROOT and kept[index].parent_id}
         if all(map(lt, parents, range(len(parents)))):
             return parents, detached  # a way that only leads backwards does not lead round
     else:
         parents = _parents(kept, trace, left_out, detached)
+    parents = array("q", parents)
     reached = downwards(children_under(parents))
     if len(reached) < len(kept):
         for index in sorted(set(range(len(kept))) - set(reached)):
@@ -144,7 +146,7 @@ def _structure(kept: list[Span], trace: Trace, left_out: _LeftOut) -> tuple[list
     return parents, detached
 
 
-def _parents(kept: list[Span], trace: Trace, left_out: _LeftOut, detached: dict[int, str]) -> list[int]:
+def _parents(kept: Sequence[Span], trace: Trace, left_out: _LeftOut, detached: dict[int, str]) -> list[int]:
     """Return each span's parent by index where spans are left out or have one id; note in `detached` what lost its."""
     places = range(len(kept) - 1, -1, -1)  # of several spans with one id the first is the parent
     first = dict(zip(map(_ID, reversed(kept)), places, strict=True))

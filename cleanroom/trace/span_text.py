@@ -14,6 +14,7 @@ from cleanroom.trace.rules import RUNNER_ATTRIBUTES, NormaliseOptions
 from cleanroom.trace.scrub import Scrubber, as_json
 
 _REMEMBERED = 65536  # what more than so many spans differ in is worth no memory
+_NO_EVENTS = ',"events":[]'
 _MILLISECOND, _MICROSECOND = 10**6, 10**3
 
 
@@ -59,9 +60,10 @@ class SpanTexts:
             text = attributes(span.attributes, span.kind)
             if odd or span.dropped_attributes or span.dropped_events or span.dropped_links or self._bucket:
                 text += self._oddities(span, odd)
-            events = self._events(span) if span.events else "[]"
+            if span.events:
+                text = f'{text},"events":{self._events(span)}'
             names.append(name)
-            heads.append(f'{{"attributes":{text},"events":{events},'.encode())
+            heads.append(f'{{"attributes":{text}'.encode())
             tails.append(tail)
         return Columns(names, heads, tails)
 
@@ -92,7 +94,7 @@ class SpanTexts:
 
     def _link(self, link: SpanLink, span: Span) -> str:
         """Return whither a link points, as far as that does not depend on ids."""
-        target = self._trace.by_id.get((link.trace_id, link.span_id))
+        target = self._trace.find(link.trace_id, link.span_id)
         if target is not None:
             role = f"{self._scrub.text(target.service)}: {self._scrub.text(target.name)}"
         else:
@@ -100,19 +102,24 @@ class SpanTexts:
         return f'{{"attributes":{self._scrub.attributes(link.attributes, span.kind)},"to":{canonical_text(role)}}}'
 
     def _tail(self, span: Span) -> tuple[str, bytes]:
-        """Return the name under the rules, and the members from `kind` on: few different ones in any trace."""
+        """Return the name under the rules, and the members from `kind` on, or from `events` where there are none.
+
+        There are few different ones in any trace.
+        """
         links = self._links(span) if span.links else "[]"
         resource, scope, kind, status = span.resource, span.scope, span.kind, span.status
         # Members of an enumeration by identity too: their hash is slow.
         key = (
-            span.name, id(resource), id(scope), id(kind), id(status), span.status_message, links, span.trace_state
+            span.name, id(resource), id(scope), id(kind), id(status), span.status_message, links, span.trace_state,
+            not span.events,
         )  # fmt: skip
         found = self._tails.get(key)
         if found is None:
             scrub = self._scrub
             states = [member.partition("=")[0].strip() for member in span.trace_state.split(",") if member.strip()]
             text = (
-                f'"kind":"{kind.value}","links":{links},"name":{_quoted(scrub, span.name)},"origin":"service",'
+                f'{"" if span.events else _NO_EVENTS},"kind":"{kind.value}","links":{links},'
+                f'"name":{_quoted(scrub, span.name)},"origin":"service",'
                 f'"resource":{self._resource(resource, kind)},"scope":{self._scope(scope, kind)},'
                 f'"service":{_quoted(scrub, span.service)},"status":"{status.value}",'
                 f'"status_message":{_quoted(scrub, span.status_message)}'

@@ -187,7 +187,7 @@ def ancestry_of(scene: Scene) -> Ancestry:
     """Return the ancestry of a scene's spans, the runner's included; linear in their number."""
     trace = scene.trace
     spans = trace.spans
-    if len(trace.by_id) == len(spans) and all(map(str.strip, map(attrgetter("span_id"), spans), repeat("0"))):
+    if trace.unique and all(map(str.strip, map(attrgetter("span_id"), spans), repeat("0"))):
         places = range(len(spans))
         above = _unknown(spans, trace.above, _issued(scene))
         return Ancestry(spans=spans, knot_of=places, above=above, members=_Alone(len(spans)))

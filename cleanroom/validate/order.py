@@ -196,7 +196,7 @@ def _lacking(scene: Scene, wanted: OrderExpectation, key: Key, group: _Group) ->
     if wanted.within == "trace":
         where = f" in trace {key[0]}"
     elif wanted.within == "step":
-        step = scene.trace.by_id.get(key)
+        step = scene.trace.find(*key)
         where = f' under "{step.name if step is not None else key[1]}"'
     elif wanted.within == "parent":
         parent = scene.parent(some)

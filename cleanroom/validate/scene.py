@@ -80,8 +80,11 @@ class Scene:
         """Return the parent over both populations; the runner's own span wins over a forged one of the same id."""
         if not span.parent_id:
             return None
-        key = (span.trace_id, span.parent_id)
-        return self._runner_by_id.get(key) or self.trace.by_id.get(key)
+        own = self._runner_by_id.get((span.trace_id, span.parent_id)) if self._runner_by_id else None
+        if own is not None:
+            return own
+        found = self.trace.by_trace.get(span.trace_id)
+        return None if found is None else found.get(span.parent_id)
 
     def ancestors(self, span: Span) -> tuple[Span, ...]:
         """Return all ancestors, nearest first; ends at a cycle."""
@@ -202,7 +205,7 @@ def _distinct(payloads: Iterable[Payload]) -> tuple[Payload, ...]:
 def _under(record: ScenarioRecord, runner: tuple[Span, ...]) -> tuple[Span, ...]:
     """Return the scenario's own span and everything of the runner's below it."""
     own = Trace.of(runner)
-    top = own.by_id.get((record.trace_id, record.span_id))
+    top = own.find(record.trace_id, record.span_id)
     found: dict[SpanId, Span] = {}
     stack = [top] if top is not None else []
     while stack:

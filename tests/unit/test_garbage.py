@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from weakref import ref
 
 import pytest
 
@@ -25,3 +26,31 @@ def test_who_finds_it_held_leaves_it_held():
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_very_many_new_values_are_old_ones_afterwards_and_collected_like_them():
+    class Ring:
+        def __init__(self):
+            self.me = self
+
+    with uncollected():
+        kept = [[] for _ in range(60_000)]
+        ring = ref(Ring())
+    assert gc.get_count()[0] < len(kept)
+    assert gc.get_freeze_count() == 0
+    gc.collect(1)
+    assert ring() is not None
+    gc.collect()
+    assert ring() is None
+
+
+def test_few_new_values_stay_new():
+    class Ring:
+        def __init__(self):
+            self.me = self
+
+    gc.collect()
+    with uncollected():
+        ring = ref(Ring())
+    gc.collect(0)
+    assert ring() is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -137,6 +138,15 @@ def test_golden_digests_fail_when_rules_change_without_a_version():
 def test_whatever_the_system_did_otherwise_changes_the_digest(change):
     usual = span("s", 1, attributes={"k": 1})
     assert not same([usual], [replace(usual, **change)])
+
+
+def test_values_of_several_types_under_one_name_are_told_apart_within_one_trace():
+    values = [1, True, 1.0, "1", None, b"1", (1,), (True,), {"k": 1}, 0, False, 0.0, -0.5, 1, True, 1.0]
+    spans = [span("s", 1 + n, attributes={"a": 1, "k": value}) for n, value in enumerate(values)]
+    found = Counter(json.dumps(each.fields["attributes"]["k"]) for each in normalise(Trace.of(spans), PLAIN).spans)
+    alone = Counter(json.dumps(attributes(a=1, k=value)["k"]) for value in values)
+    assert found == alone
+    assert len(found) == 13
 
 
 def test_a_random_attribute_is_never_taken_for_an_id():
