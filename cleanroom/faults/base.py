@@ -9,9 +9,10 @@ from typing import Literal, Protocol
 
 from cleanroom.canonical import Json
 from cleanroom.clock import Clock
-from cleanroom.drive.reach import Container
+from cleanroom.drive.reach import Container, Reach
 from cleanroom.engine.ports import ContainerSpec, Engine
-from cleanroom.errors import EngineError
+from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.faults.access import Access
 from cleanroom.network.ports import Slot
 from cleanroom.plan.model import FaultEvent
 
@@ -51,6 +52,10 @@ def _nobody(service: str, **_: object) -> Container:
     raise EngineError(f"nobody here can make another container of {service}")
 
 
+def _no_clients() -> Reach:
+    raise CapabilityError("a fault has no client of the services here")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultContext:
     """What a fault may use."""
@@ -64,6 +69,10 @@ class FaultContext:
     policy_restarts: Mapping[str, bool]
     """Whether the service's own restart policy brings it back."""
     recreate: Recreate = _nobody
+    reach: Callable[[], Reach] = _no_clients
+    """What clients can reach now; raises `CapabilityError` where there are none."""
+    access: Access = field(default_factory=Access)
+    """How the spec itself gets into its databases and caches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from cleanroom.clock import Deadline
 from cleanroom.drive.ask import ask
 from cleanroom.drive.workload.operation import WorkloadRecord
 from cleanroom.errors import CleanroomError, ExitCode
+from cleanroom.faults.access import access_of
 from cleanroom.faults.base import FaultContext
 from cleanroom.run.bounds import Bounds
 from cleanroom.run.chaos import Chaos
@@ -73,6 +74,8 @@ class Play:
             revive=environment.revive,
             recreate=environment.recreate,
             policy_restarts={s.name: s.restart.policy != "no" for s in self._stage.plan.suite.services},
+            reach=self._stage.reach,
+            access=access_of(self._stage.plan.suite),
         )
         return ChaosPorts(
             tracer=self._stage.tracer, parent=self._parent, clock=self._ports.clock, open_fault=self._ports.open_fault,

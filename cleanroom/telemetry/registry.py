@@ -254,9 +254,9 @@ REGISTRY: Final = (
 
 @cache
 def _pattern(name: str) -> re.Pattern[str]:
-    # A step's name is free text; the words of a fault's kind are not.
-    parts = re.split(r"(<\w+>)", name)
-    free = {"<name>": r".+", "<family>": r"[a-z_]+", "<fault>": r"[a-z_]+"}
+    # A step's name is free text; the words of a fault's kind are not, and `custom` is a family with one fault.
+    parts = re.split(r"(<family>\.<fault>|<\w+>)", name)
+    free = {"<name>": r".+", "<family>.<fault>": r"(?:[a-z_]+\.[a-z_]+|custom)"}
     return re.compile("".join(free.get(part) or re.escape(part) for part in parts), re.DOTALL)
 
 

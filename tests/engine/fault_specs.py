@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,14 @@ TARGET = "cleanroom-tests/target:1"
 
 def run_family(engine: DockerEngine, family: str, out: Path, *images: str, patience: float = 280) -> Ran:
     """Run every spec of the family once, each in an environment of its own, all in one cell."""
+    return run_families(engine, (family,), out, *images, patience=patience)
+
+
+def run_families(engine: DockerEngine, families: Sequence[str], out: Path, *images: str, patience: float = 280) -> Ran:
+    """Run every spec of several families in one cell."""
     make_images(engine, (TARGET, *images))
-    specs = sorted(str(path.relative_to(ROOT)) for path in (SPECS / family).glob("*.cleanroom.yaml"))
-    assert specs, f"no specs in {SPECS / family}"
+    specs = [str(path.relative_to(ROOT)) for one in families for path in sorted((SPECS / one).glob("*.cleanroom.yaml"))]
+    assert specs, f"no specs in {families}"
     return cleanroom(*specs, out=out, patience=patience)
 
 

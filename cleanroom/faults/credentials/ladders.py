@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
-from cleanroom.faults.rung import Ladder
+from cleanroom.faults.base import ActiveFault, FaultContext
+from cleanroom.faults.credentials.rotate import RotatedPassword
+from cleanroom.faults.each import open_each
+from cleanroom.faults.rung import Ladder, Rung
+from cleanroom.plan.model import FaultEvent
 
-LADDERS: tuple[Ladder, ...] = ()
+
+def _open(event: FaultEvent, context: FaultContext) -> ActiveFault:
+    return open_each(event, context, "sql", RotatedPassword)
+
+
+LADDERS: tuple[Ladder, ...] = (
+    Ladder(
+        kind="credentials.rotate",
+        rungs=(
+            Rung(
+                name="sql", mechanism="ALTER USER, and the server's own digest of the old password put back",
+                needs=("a way into the database that the spec itself uses, as a user who may read and set passwords",),
+                proof="the new password opens the door, the old one does not",
+            ),
+        ),
+        open=_open,
+    ),
+)  # fmt: skip

@@ -51,7 +51,7 @@ CUSTOM: Mapping[str, Kind] = MappingProxyType({
             ),
         },
         required=("inject", "verify", "revert"),
-        rungs=("exec",), may_lack_target=True,
+        rungs=("exec",), may_lack_target=True, available=True,
     ),
 })  # fmt: skip
 

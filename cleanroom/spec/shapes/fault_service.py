@@ -171,7 +171,7 @@ DATABASE: Mapping[str, Kind] = MappingProxyType({
             "mode": parameter(choice(*_LOCKS), "The lock; `read` and `write` are those of MySQL.", "access exclusive"),
         },
         required=("table",),
-        rungs=("sql",),
+        rungs=("sql",), available=True,
     ),
     "database.kill_sessions": Kind(
         doc="Sessions of the database are ended by the server.",
@@ -181,18 +181,18 @@ DATABASE: Mapping[str, Kind] = MappingProxyType({
             "match": parameter(regex, "Only those whose last statement matches.", example='"^update"'),
         },
         exactly_one=("count", "percent"),
-        rungs=("sql",), instant=True,
+        rungs=("sql",), instant=True, available=True,
     ),
     "database.exhaust_connections": Kind(
         doc="The runner holds connections until the server has no more to give.",
         parameters={"leave": parameter(integer(0), "How many connections are left.", "0", example="2")},
-        rungs=("sql",),
+        rungs=("sql",), available=True,
     ),
     "database.pause_replay": Kind(
-        doc="The replica does not apply what it receives, until the fault's end.", rungs=("sql",)
+        doc="The replica does not apply what it receives, until the fault's end.", rungs=("sql",), available=True
     ),
     "database.promote": Kind(
-        doc="The replica becomes a primary.", rungs=("sql",), instant=True
+        doc="The replica becomes a primary.", rungs=("sql",), instant=True, available=True
     ),
 })  # fmt: skip
 
@@ -202,7 +202,7 @@ _POLICIES = (
 )  # fmt: skip
 
 CACHE: Mapping[str, Kind] = MappingProxyType({
-    "cache.flush": Kind(doc="All keys vanish.", rungs=("redis",), instant=True),
+    "cache.flush": Kind(doc="All keys vanish.", rungs=("redis",), instant=True, available=True),
     "cache.maxmemory": Kind(
         doc="The cache has less memory.",
         parameters={
@@ -210,25 +210,25 @@ CACHE: Mapping[str, Kind] = MappingProxyType({
             "policy": parameter(choice(*_POLICIES), "What it does when that is full.", "noeviction"),
         },
         required=("memory",),
-        rungs=("redis",),
+        rungs=("redis",), available=True,
     ),
     "cache.slow": Kind(
-        doc="Commands wait.",
+        doc="Exchanges with the cache wait: a command, or a pipeline of them.",
         parameters={"delay": parameter(positive_duration, "For how long each.", example="100ms")},
         required=("delay",),
-        rungs=("proxy",),
+        rungs=("netem", "nfqueue"), available=True,
     ),
 })  # fmt: skip
 
 BROKER: Mapping[str, Kind] = MappingProxyType({
     "broker.memory_alarm": Kind(
-        doc="The broker believes that its memory is short, and holds publishers back.", rungs=("exec",)
+        doc="The broker believes that its memory is short, and holds publishers back.", rungs=("exec",), available=True
     ),
     "broker.delete_queue": Kind(
         doc="A queue is deleted with all that is in it.",
         parameters={"queue": parameter(fixed_text, "Its name.", example="orders")},
         required=("queue",),
-        rungs=("exec",), instant=True,
+        rungs=("exec",), instant=True, available=True,
     ),
 })  # fmt: skip
 
@@ -237,6 +237,6 @@ CREDENTIALS: Mapping[str, Kind] = MappingProxyType({
         doc="The password of a user changes, and is the old one again at the fault's end.",
         parameters={"user": parameter(fixed_text, "The user of the database.", example="app")},
         required=("user",),
-        rungs=("sql",),
+        rungs=("sql",), available=True,
     ),
 })  # fmt: skip

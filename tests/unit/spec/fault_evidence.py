@@ -18,7 +18,6 @@ OF_ALL = {
 PINNED = {**OF_ALL, "backend": "faults/rung:pinned event.fault.backend"}
 INSTANT = {name: reader for name, reader in PINNED.items() if name not in ("for", "until")}
 """Of a fault that has no window."""
-
 CONTAINER: dict[str, dict[str, str]] = {
     "the fault container.kill": {
         **OF_ALL,
@@ -146,11 +145,66 @@ FILESYSTEM: dict[str, dict[str, str]] = {
 }
 CLOCK: dict[str, dict[str, str]] = {}
 DEPENDENCY: dict[str, dict[str, str]] = {}
-DATABASE: dict[str, dict[str, str]] = {}
-CACHE: dict[str, dict[str, str]] = {}
-BROKER: dict[str, dict[str, str]] = {}
-CREDENTIALS: dict[str, dict[str, str]] = {}
-CUSTOM: dict[str, dict[str, str]] = {}
+DATABASE: dict[str, dict[str, str]] = {
+    "the fault database.lock": {
+        **OF_ALL,
+        "backend": "faults/each:open_each event.fault.backend",
+        "table": "faults/database/lock:TableLock.__init__ event.parameters",
+        "mode": "faults/database/lock:TableLock.__init__ event.parameters",
+    },
+    "the fault database.kill_sessions": {
+        **INSTANT,
+        "backend": "faults/each:open_each event.fault.backend",
+        **dict.fromkeys(
+            ("count", "percent", "match"), "faults/database/kill_sessions:KilledSessions.__init__ event.parameters"
+        ),
+    },
+    "the fault database.exhaust_connections": {
+        **OF_ALL,
+        "backend": "faults/each:open_each event.fault.backend",
+        "leave": "faults/database/connections:HeldConnections.__init__ event.parameters",
+    },
+    "the fault database.pause_replay": {**OF_ALL, "backend": "faults/each:open_each event.fault.backend"},
+    "the fault database.promote": {**INSTANT, "backend": "faults/each:open_each event.fault.backend"},
+}
+CACHE: dict[str, dict[str, str]] = {
+    "the fault cache.flush": {**INSTANT, "backend": "faults/each:open_each event.fault.backend"},
+    "the fault cache.maxmemory": {
+        **OF_ALL,
+        "backend": "faults/each:open_each event.fault.backend",
+        "memory": "faults/cache/maxmemory:LessMemory.__init__ event.parameters",
+        "policy": "faults/cache/maxmemory:LessMemory.__init__ event.parameters",
+    },
+    "the fault cache.slow": {
+        **OF_ALL,
+        "backend": "faults/network/latency:Latency.__init__ event.fault.backend",
+        "delay": "faults/cache/slow:open_slow event.parameters",
+    },
+}
+BROKER: dict[str, dict[str, str]] = {
+    "the fault broker.memory_alarm": {**OF_ALL, "backend": "faults/each:open_each event.fault.backend"},
+    "the fault broker.delete_queue": {
+        **INSTANT,
+        "backend": "faults/each:open_each event.fault.backend",
+        "queue": "faults/broker/delete_queue:DeletedQueue.__init__ event.parameters",
+    },
+}
+CREDENTIALS: dict[str, dict[str, str]] = {
+    "the fault credentials.rotate": {
+        **OF_ALL,
+        "backend": "faults/each:open_each event.fault.backend",
+        "user": "faults/credentials/rotate:RotatedPassword.__init__ event.parameters",
+    },
+}
+CUSTOM: dict[str, dict[str, str]] = {
+    "the fault custom": {
+        **OF_ALL,
+        "backend": "faults/custom/commands:open_custom event.fault.backend",
+        "inject": "faults/custom/commands:_exec event.parameters",
+        "verify": "faults/custom/commands:Commands.__init__ event.parameters",
+        "revert": "faults/custom/commands:_exec event.parameters",
+    },
+}
 _COMPOSITE = {
     **{name: reader for name, reader in OF_ALL.items() if name != "target"},
     "fault": "run/chaos:Chaos._occurrence event.fault.kind",
