@@ -174,7 +174,7 @@ class Setting:
         if not self._group.same():
             return ()
         return tuple(
-            f"{c.file.name} is {_read(c.file).strip()!r}, was {before.strip()!r}"
+            f"{c.file.name} is {_read(c.file)!r}, was {before!r}"
             for c, before, _ in (*self._done, *self._restored)
             if _read(c.file) != before
         )
@@ -205,13 +205,13 @@ def _identity(groups: Groups) -> tuple[int, ...]:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="ascii")
+        return file.read_text(encoding="ascii").strip()
     except OSError as err:
         raise CapabilityError(f"{file.name} of the service's control group cannot be read: {err.strerror}") from err
 
 
 def _limit(file: Path) -> int | None:
-    text = _read(file).strip()
+    text = _read(file)
     return None if text == "max" or int(text) >= _BOUNDLESS else int(text)
 
 

@@ -26,7 +26,7 @@ _operations = parameter(
 
 RESOURCE: Mapping[str, Kind] = MappingProxyType({
     "resource.cpu_stress": Kind(
-        doc="Processes inside the container burn its processors.",
+        doc="Processes that count as the container's burn its processors; inside it nobody sees them.",
         parameters={
             "workers": parameter(integer(1, 1000), "How many.", "1", example="2"),
             "load": parameter(percent, "The share of the time that each of them burns.", "100"),
@@ -34,29 +34,32 @@ RESOURCE: Mapping[str, Kind] = MappingProxyType({
         rungs=("stressor",), available=True,
     ),
     "resource.cpu_throttle": Kind(
-        doc="The container gets less processor time.",
+        doc="The container gets less processor time than it has.",
         parameters={"cpus": parameter(number(0, above=True), "How many processors' worth.", example="0.1")},
         required=("cpus",),
         rungs=("cgroup",), available=True,
     ),
     "resource.memory_pressure": Kind(
-        doc="Memory is taken inside the container, and given back at the fault's end.",
+        doc="Memory is taken that counts as the container's, and given back at the fault's end; more than it may have, "
+        "or than the machine can spare, is refused.",
         parameters={
             "size": parameter(positive_size, "How much, in bytes."),
-            "percent": parameter(percent, "Which share of its limit.", example="80"),
+            "percent": parameter(percent, "How much, as a share of its limit.", example="80"),
             "ramp": parameter(duration, "The time in which it is taken.", "0", example="5s"),
         },
         exactly_one=("size", "percent"),
         rungs=("stressor",), available=True,
     ),
     "resource.memory_limit": Kind(
-        doc="The container's memory limit is another one.",
+        doc="The container's memory limit is another one, without swap; one below what it uses is refused. A service "
+        "that the kernel ends for it is brought back.",
         parameters={"memory": parameter(positive_size, "The limit, in bytes.")},
         required=("memory",),
         rungs=("cgroup",), available=True,
     ),
     "resource.memory_leak": Kind(
-        doc="More and more memory is taken inside the container, in steps.",
+        doc="More and more memory is taken that counts as the container's, in steps, until the fault's end or until "
+        "the kernel ends the service, which needs a memory limit and is brought back.",
         parameters={
             "step": parameter(positive_size, "How much more each time, in bytes.", example="1MiB"),
             "every": parameter(positive_duration, "The time between two steps.", example="500ms"),
@@ -65,7 +68,8 @@ RESOURCE: Mapping[str, Kind] = MappingProxyType({
         rungs=("stressor",), available=True,
     ),
     "resource.disk_full": Kind(
-        doc="A file system of the container is full. With neither `leave` nor `percent` nothing is left.",
+        doc="A file system of the container's own with a size (`tmpfs`) is full, and stays so; that of the machine "
+        "is refused. With neither `leave` nor `percent` nothing is left. For a moment at its begin even less is.",
         parameters={
             "path": _full,
             "leave": parameter(size, "How much is left, in bytes.", example="1MiB"),
@@ -76,7 +80,7 @@ RESOURCE: Mapping[str, Kind] = MappingProxyType({
         rungs=("ballast",), available=True,
     ),
     "resource.inode_exhaustion": Kind(
-        doc="A file system of the container has no room for new files.",
+        doc="A file system in memory of the container's own (`tmpfs`) has no room for new files.",
         parameters={"path": _full, "leave": parameter(integer(0), "How many files there is room for.", "0")},
         required=("path",),
         rungs=("remount",), available=True,
@@ -87,13 +91,14 @@ RESOURCE: Mapping[str, Kind] = MappingProxyType({
         rungs=("prlimit",), available=True,
     ),
     "resource.pids_limit": Kind(
-        doc="The container can start no more processes than this.",
+        doc="The container can start no more processes than this. For a moment at its begin it can start none.",
         parameters={"max": parameter(integer(1), "Processes and threads.", example="20")},
         required=("max",),
         rungs=("cgroup",), available=True,
     ),
     "resource.io_throttle": Kind(
-        doc="The container reads or writes its disks slowly.",
+        doc="The container reads or writes the disk of its own layer slowly. Control groups of version 1 count only "
+        "what goes past the page cache.",
         parameters={
             "read": parameter(rate, "The most that it reads.", example="4MiB/s"),
             "write": parameter(rate, "The most that it writes.", example="1MiB/s"),

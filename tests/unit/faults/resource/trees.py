@@ -17,6 +17,7 @@ FIRST = {
         "cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000",
         "cpu.stat": "nr_periods 10\nnr_throttled 4\nthrottled_time 5000",
     },
+    "cpuset": {"cpuset.cpus": ""},
     "cpuacct": {"cpuacct.usage": "7000000"},
     "memory": {
         "memory.limit_in_bytes": f"{64 * MIB}", "memory.memsw.limit_in_bytes": f"{128 * MIB}",
