@@ -10,10 +10,11 @@ import requests
 from docker import errors as docker_errors
 
 from cleanroom.engine import archive, build, events, execute, inventory, logs
-from cleanroom.engine.payload import attachments_of, container_body, network_body, state_of, volumes_of
+from cleanroom.engine.payload import attachments_of, command_of, container_body, network_body, state_of, volumes_of
 from cleanroom.engine.ports import (
     Attachment,
     BuildSpec,
+    Command,
     ContainerSpec,
     ContainerState,
     ExecResult,
@@ -129,6 +130,16 @@ class DockerEngine:
         """Give the container another name."""
         with self._wire.api(f"rename container {container}") as api:
             api.rename(container, name)
+
+    def command(self, container: str) -> Command:
+        """Return what the container executes, as image and declaration together say it."""
+        with self._wire.api(f"inspect container {container}") as api:
+            return command_of(api.inspect_container(container))
+
+    def unpack(self, container: str, archive: bytes) -> None:
+        """Unpack a tar at the root of the container's file system, running or not."""
+        with self._wire.api(f"put files into container {container}") as api:
+            api.put_archive(container, "/", archive)
 
     def volumes(self, container: str) -> Mapping[str, str]:
         """Return the container's volumes: path inside → name of the volume."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any, Final
 
-from cleanroom.engine.ports import Attachment, ContainerState
+from cleanroom.engine.ports import Attachment, Command, ContainerState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cleanroom.engine.ports import ContainerSpec
 
+# Where an engine looks for programs when nobody says it.
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NANO: Final = 10**9
 # The driver `local` keeps bytes as they are (json-file replaces what is not UTF-8). A service that floods its output
 # must not fill the disk; two files, so that the newest 32 MiB are always there.
@@ -83,6 +85,14 @@ def state_of(found: Mapping[str, Any]) -> ContainerState:
         address=next((address for address in addresses if address), ""),
         health=str((state.get("Health") or {}).get("Status") or "none"),
     )
+
+
+def command_of(found: Mapping[str, Any]) -> Command:
+    """Return what is executed, in the answer of `GET /containers/{id}/json`."""
+    pairs = (str(entry).partition("=") for entry in (found.get("Config") or {}).get("Env") or ())
+    path = next((value for name, _, value in pairs if name == "PATH"), _PATH)
+    words = (str(found["Path"]), *(str(word) for word in found.get("Args") or ()))
+    return Command(words=words, path=tuple(path.split(":")))
 
 
 def volumes_of(found: Mapping[str, Any]) -> dict[str, str]:

@@ -90,6 +90,14 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What a container executes: the program with its arguments, and where it is looked for (`PATH`)."""
+
+    words: tuple[str, ...]
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecSpec:
     """A command to run inside a running container."""
 
@@ -194,6 +202,12 @@ class Engine(Protocol):
 
     def rename(self, container: str, name: str) -> None:
         """Give the container another name."""
+
+    def command(self, container: str) -> Command:
+        """Return what the container executes, as image and declaration together say it."""
+
+    def unpack(self, container: str, archive: bytes) -> None:
+        """Unpack a tar at the root of the container's file system, running or not."""
 
     def volumes(self, container: str) -> Mapping[str, str]:
         """Return the container's volumes: path inside → name of the volume."""

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fault_specs import assert_prevented, assert_proven, run_family
 from runs import Ran
 
-PROVEN = ("kill", "stop", "pause", "restart", "crash_loop", "recreate", "oom")
+PROVEN = ("kill", "stop", "pause", "restart", "crash_loop", "recreate", "oom", "exit")
 CONTROLS = {
     "control-kill": ("dead", "does not run"),
     "control-stop": ("away", "does not run"),
@@ -19,6 +19,7 @@ CONTROLS = {
     "control-restart": ("twice", "does not run"),
     "control-crash_loop": ("loop", "killed 1 times, not 2"),
     "control-recreate": ("anew", "does not run"),
+    "control-exit": ("out", r"ended so \d times, not 9"),
     "control-oom": ("oom", "below what is asked for"),
 }
 """Control → the fault that must not be taken for proven, and why it is not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cleanroom.faults.container.crash_loop import open_crash_loop
+from cleanroom.faults.container.exit import open_exit
 from cleanroom.faults.container.kill import open_kill
 from cleanroom.faults.container.oom import open_oom
 from cleanroom.faults.container.pause import open_pause
@@ -109,5 +110,17 @@ LADDERS: tuple[Ladder, ...] = (
             ),
         ),
         open=open_oom,
+    ),
+    Ladder(
+        kind="container.exit",
+        rungs=(
+            Rung(
+                name="entrypoint",
+                mechanism="a program of ours before the command, which ends so many times and then is the command",
+                needs=("engine", "shared pid namespace", "x86-64"),
+                proof="exit codes by the engine",
+            ),
+        ),
+        open=open_exit,
     ),
 )

@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from cleanroom.faults.rung import Ladder
+from cleanroom.faults.dependency.down import open_down
+from cleanroom.faults.rung import Ladder, Rung
 
-LADDERS: tuple[Ladder, ...] = ()
+LADDERS: tuple[Ladder, ...] = (
+    Ladder(
+        kind="dependency.down",
+        rungs=(
+            Rung(
+                name="api",
+                mechanism="the engine's kill (mode kill) or pause (mode pause)",
+                needs=("engine",),
+                proof="container ended by the signal, or the freezer's state",
+            ),
+            Rung(
+                name="nftables",
+                mechanism="reject (mode refuse) or drop (mode blackhole) at the service's input",
+                needs=("nft", "kernel nf_tables"),
+                proof="packets counted by the rule, and a contact of ours that is refused or gets no answer",
+            ),
+        ),
+        open=open_down,
+    ),
+)

@@ -88,13 +88,15 @@ CONTAINER: Mapping[str, Kind] = MappingProxyType({
         available=True,
     ),
     "container.exit": Kind(
-        doc="The container ends with an exit code instead of running its command.",
+        doc="The container ends with an exit code instead of running its command; it is made anew for that, with its "
+        "volumes.",
         parameters={
             "code": parameter(integer(0, 255), "The exit code.", example="3"),
             "times": parameter(integer(1, 1000), "How many of the next starts end so.", "1"),
         },
         required=("code",),
         rungs=("entrypoint",),
+        available=True,
     ),
     "container.oom": Kind(
         doc="The container's memory limit is lowered and memory is taken inside it, until the kernel kills.",

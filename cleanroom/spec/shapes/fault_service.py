@@ -152,6 +152,7 @@ DEPENDENCY: Mapping[str, Kind] = MappingProxyType({
         doc="The service cannot be reached by those that depend on it.",
         parameters={"mode": parameter(choice("kill", "pause", "refuse", "blackhole"), "In which way.", "kill")},
         rungs=("api", "nftables"),
+        available=True,
     ),
     "dependency.unhealthy": Kind(
         doc="The health check of the service fails, while the service itself runs on.", rungs=("exec",)

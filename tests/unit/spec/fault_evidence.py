@@ -41,6 +41,11 @@ CONTAINER: dict[str, dict[str, str]] = {
         **INSTANT,
         "keep_volumes": "faults/container/recreate:Recreate.__init__ event.parameters",
     },
+    "the fault container.exit": {
+        **PINNED,
+        "code": "faults/container/exit:Exit.__init__ event.parameters",
+        "times": "faults/container/exit:Exit.__init__ event.parameters",
+    },
     "the fault container.oom": {**PINNED, "memory": "faults/container/oom:Oom.__init__ event.parameters"},
 }
 PROCESS: dict[str, dict[str, str]] = {
@@ -144,7 +149,9 @@ FILESYSTEM: dict[str, dict[str, str]] = {
     **_filesystem("churn", _HELD, "workers", "files"),
 }
 CLOCK: dict[str, dict[str, str]] = {}
-DEPENDENCY: dict[str, dict[str, str]] = {}
+DEPENDENCY: dict[str, dict[str, str]] = {
+    "the fault dependency.down": {**PINNED, "mode": "faults/dependency/down:open_down event.parameters"},
+}
 DATABASE: dict[str, dict[str, str]] = {
     "the fault database.lock": {
         **OF_ALL,
