@@ -12,6 +12,7 @@ from fault_specs import assert_prevented, assert_proven, run_family
 from runs import Ran
 
 PROVEN = ("latency", "partition", "disconnect", "refuse", "blackhole", "connection_limit", "port_exhaustion")
+PROVEN += ("reset", "slow_close", "slice", "limit_data")
 CONTROLS = {
     "control-latency": ("late", "has no process"),
     "control-partition": ("fault", "has no process"),
@@ -20,6 +21,10 @@ CONTROLS = {
     "control-blackhole": ("fault", "has no process"),
     "control-connection_limit": ("fault", "is refused already"),
     "control-port_exhaustion": ("fault", "has no process"),
+    "control-reset": ("fault", "has no process"),
+    "control-slow_close": ("fault", "no connection was struck: 0 connections came"),
+    "control-slice": ("fault", "no connection was struck: 1 connections came, 1 connections matched"),
+    "control-limit_data": ("fault", "no connection was struck: 1 connections came, 1 connections matched"),
 }
 """Control → the fault that must not be taken for proven, and why it is not."""
 

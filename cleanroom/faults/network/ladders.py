@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from cleanroom.faults.network import blackhole, connection_limit, disconnect, partition, port_exhaustion, refuse
+from cleanroom.faults.network import (
+    blackhole,
+    connection_limit,
+    disconnect,
+    limit_data,
+    partition,
+    port_exhaustion,
+    refuse,
+    reset,
+    slow_close,
+)
 from cleanroom.faults.network.latency import open_latency
+from cleanroom.faults.network.slice import LADDER as SLICE
 from cleanroom.faults.rung import Ladder, Rung
 
 LADDERS: tuple[Ladder, ...] = (
@@ -31,4 +42,8 @@ LADDERS: tuple[Ladder, ...] = (
     blackhole.LADDER,
     connection_limit.LADDER,
     port_exhaustion.LADDER,
+    reset.LADDER,
+    slow_close.LADDER,
+    SLICE,
+    limit_data.LADDER,
 )

@@ -149,7 +149,7 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
         parameters={
             "after": parameter(size, "How many bytes pass before, in each connection.", "0", example="1KiB")
         },
-        rungs=("proxy", "nftables"), of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_PROXY, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.blackhole": Kind(
         doc="Packets vanish, and nobody is told.",
@@ -159,7 +159,7 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
         doc="Connections stay open for a time after one side has closed.",
         parameters={"delay": parameter(positive_duration, "For how long.")},
         required=("delay",),
-        rungs=_PROXY, of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_PROXY, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.slice": Kind(
         doc="What is sent arrives in small pieces.",
@@ -168,13 +168,13 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
             "delay": _chunk_delay,
         },
         required=("size",),
-        rungs=_PROXY, of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_PROXY, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.limit_data": Kind(
         doc="Connections are closed once so many bytes have passed.",
         parameters={"bytes": parameter(positive_size, "In each connection.", example="1KiB")},
         required=("bytes",),
-        rungs=_PROXY, of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_PROXY, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.connection_limit": Kind(
         doc="No more than so many connections are open at once; further ones are refused.",

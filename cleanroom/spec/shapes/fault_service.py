@@ -83,7 +83,7 @@ HTTP: Mapping[str, Kind] = MappingProxyType({
         parameters={
             "after": parameter(size, "How many bytes of the body are sent before.", "0", example="1KiB"), **_ROUTE
         },
-        rungs=("proxy",), in_container=False,
+        rungs=("proxy",), in_container=False, available=True,
     ),
     "http.delay": Kind(
         doc="Responses come late.",
@@ -93,7 +93,7 @@ HTTP: Mapping[str, Kind] = MappingProxyType({
             **_ROUTE,
         },
         required=("delay",),
-        rungs=("proxy",), in_container=False,
+        rungs=("proxy",), in_container=False, available=True,
     ),
     "http.status": Kind(
         doc="Requests are answered with a status, and do not reach the service.",
@@ -103,7 +103,7 @@ HTTP: Mapping[str, Kind] = MappingProxyType({
             **_ROUTE,
         },
         required=("code",),
-        rungs=("proxy",), in_container=False,
+        rungs=("proxy",), in_container=False, available=True,
     ),
     "http.body": Kind(
         doc="The body of the response is another one, or cut.",
@@ -113,7 +113,7 @@ HTTP: Mapping[str, Kind] = MappingProxyType({
             **_ROUTE,
         },
         exactly_one=("replace", "truncate"),
-        rungs=("proxy",), in_container=False,
+        rungs=("proxy",), in_container=False, available=True,
     ),
     "http.headers": Kind(
         doc="The headers of the response are changed.",
@@ -123,7 +123,7 @@ HTTP: Mapping[str, Kind] = MappingProxyType({
             **_ROUTE,
         },
         at_least_one=("set", "remove"),
-        rungs=("proxy",), in_container=False,
+        rungs=("proxy",), in_container=False, available=True,
     ),
     "http.fail_first": Kind(
         doc="The first requests fail, later ones do not.",
@@ -133,7 +133,7 @@ HTTP: Mapping[str, Kind] = MappingProxyType({
             **_ROUTE,
         },
         required=("count",),
-        rungs=("proxy",), in_container=False,
+        rungs=("proxy",), in_container=False, available=True,
     ),
     "http.rate_limit": Kind(
         doc="Requests beyond a rate are answered with 429.",
@@ -143,7 +143,7 @@ HTTP: Mapping[str, Kind] = MappingProxyType({
             **_ROUTE,
         },
         required=("rate",),
-        rungs=("proxy",), in_container=False,
+        rungs=("proxy",), in_container=False, available=True,
     ),
 })  # fmt: skip
 

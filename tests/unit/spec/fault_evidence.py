@@ -102,7 +102,35 @@ NETWORK |= {
     },
 }
 DNS: dict[str, dict[str, str]] = {}
-HTTP: dict[str, dict[str, str]] = {}
+_STREAMS = {"reset": ("after",), "slow_close": ("delay",), "slice": ("size", "delay"), "limit_data": ("bytes",)}
+NETWORK |= {
+    f"the fault network.{name}": {
+        **PINNED,
+        "between": "faults/proxy/fault:ProxyFault._lead fault.between",
+        "direction": "faults/proxy/fault:ProxyFault._job self._event.fault.direction",
+        "ports": "faults/proxy/fault:ProxyFault._lead fault.ports",
+        "protocol": "faults/proxy/fault:open_proxy fault.protocol",
+        **dict.fromkeys(parameters, f"faults/network/{name}:deed_of event.parameters"),
+    }
+    for name, parameters in _STREAMS.items()
+}
+_REQUESTS = {
+    "abort": ("after",),
+    "delay": ("delay", "jitter"),
+    "status": ("code", "retry_after"),
+    "body": ("replace", "truncate"),
+    "headers": ("set", "remove"),
+    "fail_first": ("count", "code"),
+    "rate_limit": ("rate", "burst"),
+}
+HTTP: dict[str, dict[str, str]] = {
+    f"the fault http.{name}": {
+        **PINNED,
+        **dict.fromkeys(("route", "percent"), "faults/http/deeds:_whom event.parameters"),
+        **dict.fromkeys(parameters, f"faults/http/deeds:{name}_of event.parameters"),
+    }
+    for name, parameters in _REQUESTS.items()
+}
 _BACKEND = "faults/resource/strike:rung_of event.fault.backend"
 
 
