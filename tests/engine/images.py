@@ -20,6 +20,7 @@ FOLDERS = {
     "cleanroom-tests/redis:8": "redis",
     "cleanroom-tests/nginx:1.26": "nginx",
     "cleanroom-tests/healthcheck:1": "healthcheck",
+    "cleanroom-tests/rabbitmq:4": "rabbitmq",
     "cleanroom-tests/target:1": "target",
 }
 

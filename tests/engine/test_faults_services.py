@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fault_specs import assert_proven, run_families
+from fault_specs import assert_proven, faults_of, run_families
 from runs import Ran
 
 PROVEN = ("lock", "kill_sessions", "exhaust_connections", "replica", "rotate", "flush", "maxmemory", "slow", "custom")
@@ -58,3 +58,17 @@ def test_a_fault_without_its_effect_is_not_proven(ran: Ran, suite: str, scenario
     (record,) = [one for one in found["iterations"][0]["faults"] if one["id"] == fault]
     assert not (record["verified"] and record["reverted"]), record
     assert re.search(why, record["reason"]), record
+
+
+BROKER = {"lost": "has no queue 'orders'", "alarm": "has an alarm already"}
+
+
+@pytest.mark.full
+def test_a_broker_is_struck_by_its_own_command_line_and_nothing_new_is_no_proof(engine, tmp_path):
+    ran = run_families(engine, ("broker",), tmp_path, "cleanroom-tests/rabbitmq:4", patience=600)
+    assert_proven(ran, "memory_alarm")
+    found = {record["id"]: record for record in faults_of(ran, "control-broker")}
+    for fault, why in BROKER.items():
+        assert not found[fault]["verified"], found
+        assert why in found[fault]["reason"]
+    assert ran.suite("control-broker")["verdict"] == "inconclusive", ran.said
