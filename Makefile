@@ -47,7 +47,7 @@ format: venv-dev ## Let ruff write the format and the safe fixes
 	@$(VENV)/bin/ruff format .; $(VENV)/bin/ruff check --fix .
 
 .PHONY: docs
-docs: venv-dev ## Write docs/spec.md anew from the records that read specs
+docs: venv-dev ## Write docs/spec.md and docs/faults.md anew from the tables that the program works by
 	@scripts/docs.sh
 
 .PHONY: bench
@@ -55,6 +55,10 @@ bench: image ## Compare with testcontainers, wrk, pgbench and others, in the sam
 	@scripts/venv.sh bench; $(ENGINE); missed=; for script in benchmarks/*.py; do \
 		$(VENV)/bin/python "$$script" || missed="$$missed $$script"; done; \
 		[ -z "$$missed" ] || { echo "missed its goal:$$missed" >&2; exit 1; }
+
+.PHONY: fault-evidence
+fault-evidence: venv-dev image ## Run the spec of every fault and write what was seen into docs/fault-evidence.md
+	@$(ENGINE); scripts/fault-evidence.sh
 
 .PHONY: venv
 venv: ## A virtual environment with the locked packages

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +30,11 @@ def run_families(engine: DockerEngine, families: Sequence[str], out: Path, *imag
     make_images(engine, (TARGET, *images))
     specs = [str(path.relative_to(ROOT)) for one in families for path in sorted((SPECS / one).glob("*.cleanroom.yaml"))]
     assert specs, f"no specs in {families}"
-    return cleanroom(*specs, out=out, patience=patience)
+    ran = cleanroom(*specs, out=out, patience=patience)
+    if folder := os.environ.get("CLEANROOM_FAULT_REPORTS"):
+        # For docs/fault-evidence.md, which is made of them.
+        shutil.copy(ran.out / "report.json", Path(folder, f"{'-'.join(families)}-{os.getpid()}.json"))
+    return ran
 
 
 def faults_of(ran: Ran, suite: str) -> list[dict[str, Any]]:
