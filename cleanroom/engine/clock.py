@@ -89,11 +89,16 @@ def clock_variables(setting: ClockSetting, own: Mapping[str, str]) -> dict[str, 
 
 def set_clock(directory: Path, setting: ClockSetting, begin_ns: int) -> None:
     """Write the control file in `directory`; processes that run see it within a second. `begin_ns` is of the run."""
+    write_control(directory, _words(setting, begin_ns))
+
+
+def write_control(directory: Path, words: str) -> None:
+    """Write the library's own words into the control file in `directory`, all at once."""
     directory.mkdir(parents=True, exist_ok=True)
     # Whatever umask we run under, a service of any user reads it.
     directory.chmod(0o755)
     text = directory / f".{_CONTROL}"
-    text.write_text(_words(setting, begin_ns) + "\n", encoding="ascii")
+    text.write_text(words + "\n", encoding="ascii")
     text.chmod(0o644)
     text.replace(directory / _CONTROL)
 
@@ -105,9 +110,13 @@ def _words(setting: ClockSetting, begin_ns: int) -> str:
         case ClockRate():
             return f"+0 x{setting.rate:.9f}"
         case _:
-            wanted = offset_of(setting, begin_ns)
-            whole, rest = divmod(abs(wanted), 10**9)
-            return f"{'-' if wanted < 0 else '+'}{whole}.{rest:09d}"
+            return offset_words(offset_of(setting, begin_ns))
+
+
+def offset_words(offset_ns: int) -> str:
+    """Return what makes a clock be so far ahead, in the library's words."""
+    whole, rest = divmod(abs(offset_ns), 10**9)
+    return f"{'-' if offset_ns < 0 else '+'}{whole}.{rest:09d}"
 
 
 def offset_of(setting: ClockSetting, begin_ns: int) -> int:

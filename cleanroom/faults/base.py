@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from cleanroom.canonical import Json
 from cleanroom.clock import Clock
 from cleanroom.drive.reach import Container, Reach
+from cleanroom.engine.clock_control import ClockControl
 from cleanroom.engine.ports import ContainerSpec, Engine
 from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.access import Access
@@ -73,6 +74,8 @@ class FaultContext:
     """What clients can reach now; raises `CapabilityError` where there are none."""
     access: Access = field(default_factory=Access)
     """How the spec itself gets into its databases and caches."""
+    clocks: Mapping[str, ClockControl] = field(default_factory=lambda: MappingProxyType({}))
+    """The clocks that were prepared for faults when their services started, by service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ LOCALE: Final = "tr_TR.UTF-8"
 """Decimal commas, other names of days and months, and an i whose capital letter is not I; the image's kit has it."""
 ONE_CPU: Final = "1"
 _HOST_DIGITS: Final = 8
+WHOLE: Final = "suite"
+"""The scene of an environment that all scenarios of a suite share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,19 @@ def clock_of(suite: Suite, service: Service) -> ClockSetting:
         return service.clock
     everybody = suite.determinism.freeze_clock
     return RealClock() if everybody is None else ClockAt(at=everybody)
+
+
+def clock_faults(plan: Plan, scene: str) -> Mapping[str, frozenset[str]]:
+    """Return which faults alter the clock of each container that has any, in a scenario or in the whole `suite`."""
+    found: dict[str, set[str]] = {}
+    pending = [event for s in plan.scenarios if scene in (s.scenario, WHOLE) for event in s.events]
+    while pending:
+        event = pending.pop()
+        pending.extend(event.inner)
+        if event.fault.kind.startswith("clock."):
+            for target in event.targets:
+                found.setdefault(target, set()).add(event.fault.kind)
+    return {name: frozenset(kinds) for name, kinds in found.items()}
 
 
 def nuisances(suite: Suite, scenario: str = "") -> tuple[Nuisance, ...]:

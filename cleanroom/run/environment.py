@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final, Literal, TypedDict
 
 from cleanroom.drive.reach import Container
+from cleanroom.engine.clock_control import ClockControl
 from cleanroom.engine.ports import ContainerSpec, Inventory
 from cleanroom.engine.processes import processes_of
 from cleanroom.engine.service import (
@@ -92,6 +93,11 @@ class Environment:
             ports = tuple(port for probe in probes if (port := port_asked(probe.question)))
             found[name] = Container(service=name, id=started.container, address=started.address, ports=ports)
         return found
+
+    @property
+    def clocks(self) -> Mapping[str, ClockControl]:
+        """The clocks that faults can alter, by service."""
+        return self._surroundings.controls
 
     def place(self, action: RunAction, context: str) -> ContainerSpec:
         """Return how a one-shot container in this environment is to be made."""

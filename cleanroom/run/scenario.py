@@ -72,6 +72,7 @@ class Play:
             slot=environment.slot,
             containers=Services(lambda: environment.containers),
             revive=environment.revive,
+            clocks=environment.clocks,
             recreate=environment.recreate,
             policy_restarts={s.name: s.restart.policy != "no" for s in self._stage.plan.suite.services},
             reach=self._stage.reach,

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cleanroom.engine.clock import Reading, clock_mounts, clock_variables, prove, set_clock
+from cleanroom.engine.clock_control import ClockControl, control_variables
 from cleanroom.engine.ports import Mount
 from cleanroom.engine.service import Placement, Started
 from cleanroom.engine.surroundings import ZONES, surroundings
 from cleanroom.errors import CapabilityError, CleanroomError, InconclusiveError
 from cleanroom.plan.model import Plan
-from cleanroom.plan.surroundings import LOCALE, Variation, clock_of, start_waves, variation, varied
+from cleanroom.plan.surroundings import LOCALE, Variation, clock_faults, clock_of, start_waves, variation, varied
 from cleanroom.run.ports import Ports
 from cleanroom.run.record import ClockRecord
 from cleanroom.spec.clock_setting import ClockAt, ClockOffset, ClockRate, ClockSetting, FrozenClock, RealClock
@@ -41,6 +42,7 @@ class Surroundings:
         self._directory = ports.controls / f"{ports.run_id}-{environment}".replace("/", "_")
         self._begin_ns = 0
         self._looked_at = varied(plan.suite)
+        self._clock_faults = clock_faults(plan, scene[1])
         self.waves = start_waves(plan, scene[1], scene[0])
         self.variation: Variation | None = variation(plan, scene[1], scene[0])
         self.clocks: dict[str, ClockRecord] = {}
@@ -53,8 +55,17 @@ class Surroundings:
         self._begin_ns = self._ports.clock.now_ns()
         for service in self._plan.suite.services:
             setting = self._setting(service)
-            if not isinstance(setting, RealClock):
+            if not isinstance(setting, RealClock) or service.name in self._clock_faults:
                 set_clock(self._directory / service.name, setting, self._begin_ns)
+
+    @property
+    def controls(self) -> Mapping[str, ClockControl]:
+        """The clocks that faults can alter, by service: those that were prepared for it when the service started."""
+        return {
+            service.name: ClockControl(self._directory / service.name, self._setting(service), self._begin_ns)
+            for service in self._plan.suite.services
+            if service.name in self._clock_faults
+        }
 
     def end(self) -> None:
         """Take the control files away."""
@@ -78,9 +89,10 @@ class Surroundings:
         if chosen is not None and chosen.nuisance == "locale":
             overrides |= {"LC_ALL": chosen.value, "LANG": chosen.value}
             mounts += _locale()
-        setting = self._setting(service)
-        if not isinstance(setting, RealClock):
-            overrides |= clock_variables(setting, service.environment)
+        setting, faults = self._setting(service), self._clock_faults.get(service.name, frozenset())
+        if not isinstance(setting, RealClock) or faults:
+            variables = clock_variables(setting, service.environment)
+            overrides |= control_variables(variables, faults) if faults else variables
             mounts += clock_mounts(self._directory / service.name)
         return replace(
             placement,

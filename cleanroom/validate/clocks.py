@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from cleanroom.plan.model import Plan
-from cleanroom.plan.surroundings import clock_of
+from cleanroom.plan.surroundings import clock_faults, clock_of
 from cleanroom.run.record import ScenarioRecord
 from cleanroom.spec.clock_setting import RealClock
 from cleanroom.trace.model import Span
 
+STRUCK = "a fault altered its clock"
 UNKNOWN = "its clock was altered, and by how much is known to the run only"
 
 
@@ -48,7 +49,11 @@ def clocks_of(plan: Plan, record: ScenarioRecord, names: Mapping[str, str]) -> C
     measured = {service.name: service.clock for service in record.services}
     offsets: dict[str, int] = {}
     untimed: dict[str, str] = {}
+    struck = clock_faults(plan, record.name)
     for service in plan.suite.services:
+        if service.name in struck:
+            untimed[names[service.name]] = STRUCK
+            continue
         if isinstance(clock_of(plan.suite, service), RealClock):
             continue
         found = measured.get(service.name)

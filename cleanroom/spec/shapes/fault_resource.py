@@ -211,16 +211,19 @@ CLOCK: Mapping[str, Kind] = MappingProxyType({
         doc="The container's clock is wrong by a fixed time.",
         parameters={"offset": parameter(offset, "By how much; ahead when positive.")},
         required=("offset",),
-        rungs=("libfaketime",),
+        rungs=("libfaketime",), available=True,
     ),
     "clock.jump": Kind(
         doc="The container's clock jumps, again and again.",
         parameters={
-            "offsets": parameter(items(offset, at_least=1), "Each jump, in order.", example="[1h, -90s]"),
+            "offsets": parameter(
+                items(offset, at_least=1), "How far it is ahead after each jump, in order, and from the first again.",
+                example="[1h, -90s]",
+            ),
             "every": parameter(positive_duration, "The time between two jumps.", example="1s"),
         },
         required=("offsets", "every"),
-        rungs=("libfaketime",),
+        rungs=("libfaketime",), available=True,
     ),
     "clock.rate": Kind(
         doc="The container's clock runs faster or slower.",
@@ -228,14 +231,14 @@ CLOCK: Mapping[str, Kind] = MappingProxyType({
             "rate": parameter(number(0, FASTEST, above=True), "How many times as fast.", example="1.5")
         },
         required=("rate",),
-        rungs=("libfaketime",),
+        rungs=("libfaketime",), available=True,
     ),
     "clock.freeze": Kind(
         doc="The container's clock stands still.",
         parameters={
             "at": parameter(instant, "What it shows. Left out: the time at which the fault begins.")
         },
-        rungs=("libfaketime",),
+        rungs=("libfaketime",), available=True,
         nested=True,
     ),
 })  # fmt: skip

@@ -20,11 +20,13 @@ from cleanroom.run.record import ClockRecord
 from cleanroom.run.surroundings import Surroundings, clock_record
 from cleanroom.spec.clock_setting import ClockAt, ClockOffset, ClockRate, FrozenClock, RealClock
 from cleanroom.spec.determinism import Determinism
+from cleanroom.spec.fault import AtManual, Fault
 from cleanroom.spec.instant import Instant
 from cleanroom.spec.scenario import Scenario
 from cleanroom.spec.service import Service
 from cleanroom.spec.source import Position
 from cleanroom.spec.suite import Suite
+from cleanroom.spec.target import Target
 from tests.fakes import FakeClock
 
 SECOND = 10**9
@@ -103,6 +105,31 @@ def test_each_altered_clock_has_a_control_file_from_the_environments_beginning(w
     ours.end()
     assert list(world.controls.rglob("*")) == []
     ours.end()
+
+
+def test_a_service_whose_clock_faults_will_alter_is_prepared_and_no_other_is(world: World):
+    skew = Fault(
+        id="late", kind="clock.rate", target=Target(service="api"), moment=AtManual(),
+        parameters={"rate": 2.0},
+    )  # fmt: skip
+    services = (service(), service("db"))
+    suite = Suite(
+        name="shop", file=AT.file, at=AT, services=services, determinism=Determinism(iterations=1),
+        scenarios=(Scenario(name="order", steps=(), at=AT, chaos=(skew,)), Scenario(name="calm", steps=(), at=AT)),
+    )  # fmt: skip
+    plan = build_plan(suite, seed=42, iterations=1)
+    ours = Surroundings(world, plan, (0, "order"), "order-0/x")  # type: ignore[arg-type]
+    ours.begin()
+    assert (world.controls / "run-order-0_x" / "api" / "clock").read_text(encoding="ascii") == "+0.000000000\n"
+    assert not (world.controls / "run-order-0_x" / "db").exists()
+    placed = ours.placed(services[0], PLACE)
+    assert placed.overrides["FAKETIME_NO_CACHE"] == "1"
+    assert "FAKETIME_DISABLE_SHM" not in placed.overrides
+    assert ours.placed(services[1], PLACE).overrides == {}
+    assert list(ours.controls) == ["api"]
+    ours.end()
+    assert dict(Surroundings(world, plan, (0, "calm"), "calm-0/x").controls) == {}  # type: ignore[arg-type]
+    assert list(Surroundings(world, plan, (0, "suite"), "suite-0/x").controls) == ["api"]  # type: ignore[arg-type]
 
 
 def test_the_clock_of_everybody_is_that_of_who_has_none_of_their_own(world: World):

@@ -11,6 +11,8 @@ from cleanroom.quantity import Duration
 from cleanroom.run.record import ClockRecord, ScenarioRecord, ServiceRecord
 from cleanroom.spec.clock_setting import ClockOffset, FrozenClock
 from cleanroom.spec.expect import Pattern, SpanExpectation
+from cleanroom.spec.fault import AtManual, Fault
+from cleanroom.spec.target import Target
 from cleanroom.spec.timing import (
     ConcurrencyExpectation,
     IntervalExpectation,
@@ -21,7 +23,7 @@ from cleanroom.spec.timing import (
     WindowExpectation,
 )
 from cleanroom.trace.model import Trace
-from cleanroom.validate.clocks import UNKNOWN, clocks_of
+from cleanroom.validate.clocks import STRUCK, UNKNOWN, clocks_of
 from cleanroom.validate.concurrency import judge_concurrency
 from cleanroom.validate.intervals import judge_intervals
 from cleanroom.validate.occurrence import FaultState
@@ -47,6 +49,18 @@ def plan_with(setting):
 def record_with(clock):
     service = ServiceRecord(name="db", image="db", address="", container="", clock=clock)
     return ScenarioRecord(name="one", outcome="passed", services=(service,))
+
+
+def test_times_of_a_clock_that_a_fault_alters_say_nothing_in_that_scenario_and_are_right_in_others():
+    skew = Fault(
+        id="late", kind="clock.skew", target=Target(service="db"), moment=AtManual(),
+        parameters={"offset": Duration(HOUR)},
+    )  # fmt: skip
+    whole = suite(scenario("one"), scenario("two"))
+    struck = replace(whole.scenarios[0], chaos=(skew,))
+    plan = build_plan(replace(whole, scenarios=(struck, whole.scenarios[1])))
+    assert dict(clocks_of(plan, record_with(None), NAMES).untimed) == {"db": STRUCK}
+    assert dict(clocks_of(plan, replace(record_with(None), name="two"), NAMES).untimed) == {}
 
 
 def test_times_of_a_clock_with_an_offset_are_the_machines_again_and_nobody_elses_change():
