@@ -11,10 +11,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fault_specs import assert_prevented, assert_proven, run_family
 from runs import Ran
 
-PROVEN = ("latency", "partition", "disconnect", "refuse", "blackhole", "connection_limit", "port_exhaustion")
-PROVEN += ("reset", "slow_close", "slice", "limit_data")
+PROVEN = (
+    "latency", "loss", "corrupt", "duplicate", "reorder", "bandwidth", "flap",
+    "partition", "disconnect", "refuse", "blackhole", "connection_limit", "port_exhaustion",
+    "reset", "slow_close", "slice", "limit_data",
+)  # fmt: skip
 CONTROLS = {
     "control-latency": ("late", "has no process"),
+    "control-loss": ("loss", "udp alone cannot be measured"),
+    "control-corrupt": ("corrupt", "has no process"),
+    "control-duplicate": ("duplicate", "so few packets are struck"),
+    "control-reorder": ("reorder", "has no process"),
+    "control-bandwidth": ("bandwidth", "has no process"),
+    "control-flap": ("flap", "has no process"),
     "control-partition": ("fault", "has no process"),
     "control-disconnect": ("fault", "has no process"),
     "control-refuse": ("fault", "nobody in db listens on port 8099"),

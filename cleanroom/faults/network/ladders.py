@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 from cleanroom.faults.network import (
+    bandwidth,
     blackhole,
     connection_limit,
+    corrupt,
     disconnect,
+    duplicate,
+    flap,
+    latency,
     limit_data,
+    loss,
     partition,
     port_exhaustion,
     refuse,
+    reorder,
     reset,
     slow_close,
 )
-from cleanroom.faults.network.latency import open_latency
 from cleanroom.faults.network.slice import LADDER as SLICE
-from cleanroom.faults.rung import Ladder, Rung
+from cleanroom.faults.rung import Ladder
 
 LADDERS: tuple[Ladder, ...] = (
-    Ladder(
-        kind="network.latency",
-        rungs=(
-            Rung(
-                name="netem",
-                mechanism="tc qdisc netem with a seed on the target's interface",
-                needs=("tc", "kernel sch_netem"),
-                proof="round trip measured across the link",
-            ),
-            Rung(
-                name="nfqueue",
-                mechanism="iptables NFQUEUE in the target's namespace and our queue, delays by packet index",
-                needs=("iptables", "kernel nfnetlink_queue"),
-                proof="round trip measured across the link",
-            ),
-        ),
-        open=open_latency,
-    ),
+    latency.LADDER,
+    loss.LADDER,
+    corrupt.LADDER,
+    duplicate.LADDER,
+    reorder.LADDER,
+    bandwidth.LADDER,
     partition.LADDER,
     disconnect.LADDER,
     refuse.LADDER,
@@ -46,4 +40,5 @@ LADDERS: tuple[Ladder, ...] = (
     slow_close.LADDER,
     SLICE,
     limit_data.LADDER,
+    flap.LADDER,
 )

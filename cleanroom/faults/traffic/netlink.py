@@ -1,4 +1,4 @@
-"""The few messages of the kernel's packet queue (NFQUEUE) that a delay needs: bind, copy mode, packet, verdict.
+"""The few messages of the kernel's packet queue (NFQUEUE) that the worker needs: bind, copy mode, packet, verdict.
 
 Wire format: linux/netfilter/nfnetlink_queue.h; numbers are big-endian inside attributes, native in the netlink header.
 """
@@ -19,12 +19,11 @@ _PACKET, _VERDICT, _CONFIG = _SUBSYSTEM, _SUBSYSTEM | 1, _SUBSYSTEM | 2
 _REQUEST, _ACK = 1, 4
 _NLMSG_ERROR = 2
 _CMD_BIND = 1
-_COPY_META, _COPY_PACKET = 1, 2
+_COPY_PACKET = 2
 _MAX_COPY = 0xFFFF
 _DROP, _ACCEPT = 0, 1
 _ATTRIBUTE_PACKET, _ATTRIBUTE_PAYLOAD = 1, 10
 _ID = struct.Struct(">I")
-_FLAG_GSO = 4
 _HEADER = struct.Struct("=IHHII")
 _FAMILY = struct.Struct(">BBH")
 _ATTRIBUTE = 4  # bytes of an attribute's own header
@@ -44,7 +43,7 @@ def _message(kind: int, flags: int, queue: int, attributes: bytes) -> bytes:
 
 
 class Packet(NamedTuple):
-    """A packet that waits for its verdict; `payload` is empty unless the queue hands out copies."""
+    """A packet that waits for its verdict, and a copy of it."""
 
     id: int
     payload: bytes
@@ -53,20 +52,17 @@ class Packet(NamedTuple):
 class PacketQueue:
     """One bound queue in the network namespace of the calling thread; raises `OSError`.
 
-    With `copies` each packet comes whole, checksum and all, and large segments as the packets that a wire would carry.
+    Each packet comes whole, checksum and all, and large segments as the packets that a wire would carry.
     """
 
-    def __init__(self, number: int, length: int, *, copies: bool = False) -> None:
+    def __init__(self, number: int, length: int) -> None:
         self.number = number
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self._socket.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), _RECEIVE_BUFFER)
         self._socket.bind((0, 0))
         self._configure(_attribute(1, struct.pack(">BBH", _CMD_BIND, 0, 0)))
-        self._configure(_attribute(2, struct.pack(">IB", *((_MAX_COPY, _COPY_PACKET) if copies else (0, _COPY_META)))))
+        self._configure(_attribute(2, struct.pack(">IB", _MAX_COPY, _COPY_PACKET)))
         self._configure(_attribute(3, struct.pack(">I", length)))
-        if not copies:
-            # Without this flag the kernel would cut large segments into packets and so change the traffic it hands us.
-            self._configure(_attribute(4, struct.pack(">I", _FLAG_GSO)) + _attribute(5, struct.pack(">I", _FLAG_GSO)))
         self._socket.settimeout(0)
 
     def fileno(self) -> int:
@@ -95,21 +91,25 @@ class PacketQueue:
                 raise
             yield from _packets(data)
 
-    def accept(self, packet: int) -> None:
-        """Let the packet go its way."""
-        self._decide(packet, _ACCEPT)
+    def accept(self, packet: int, payload: bytes = b"") -> None:
+        """Let the packet go its way, with another content where one is given."""
+        self._decide(packet, _ACCEPT, payload)
 
     def drop(self, packet: int) -> None:
         """Let the packet end here."""
         self._decide(packet, _DROP)
 
-    def _decide(self, packet: int, verdict: int) -> None:
+    def _decide(self, packet: int, verdict: int, payload: bytes = b"") -> None:
         attribute = _attribute(2, struct.pack(">II", verdict, packet))
+        if payload:
+            attribute += _attribute(_ATTRIBUTE_PAYLOAD, payload)
         self._socket.send(_message(_VERDICT, _REQUEST, self.number, attribute))
 
     def dropped(self) -> int:
         """Return how many packets the kernel dropped because the queue or its socket was full."""
-        return _dropped(Path("/proc/self/net/netfilter/nfnetlink_queue").read_text(encoding="ascii"), self.number)
+        return _dropped(
+            Path("/proc/thread-self/net/netfilter/nfnetlink_queue").read_text(encoding="ascii"), self.number
+        )
 
     def close(self) -> None:
         """Give the queue back; packets that still wait are dropped by the kernel, so accept them first."""

@@ -1,59 +1,183 @@
-"""The userspace queue rung: packets are handed to our worker by NFQUEUE rules inside the target's namespace."""
+"""The userspace queue rung: packets are handed to our worker by NFQUEUE rules inside the target's namespace.
+
+All the shapes of one container share a worker and two chains of their own, which are compiled and replaced as a whole.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
-import select
-import subprocess
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
 
 from cleanroom.canonical import Json
-from cleanroom.engine.child import child_environment, child_python
 from cleanroom.errors import CapabilityError, EngineError
-from cleanroom.faults.traffic.place import Inside
-from cleanroom.faults.traffic.shape import Match, Shape
-from cleanroom.faults.traffic.worker import MARK
-from cleanroom.network.command import run
+from cleanroom.faults.traffic.crew import Worker, hire
+from cleanroom.faults.traffic.place import Common
+from cleanroom.faults.traffic.shape import Match, Shape, Way
+from cleanroom.faults.traffic.worker import MARK, QUEUES, Figures
+from cleanroom.network.command import run, succeeds
 
-_START_TIMEOUT = 10.0
-_END_TIMEOUT = 5.0
 _BACKEND = "nfqueue"
-# One number per direction; the namespace is the container's own, so nobody else's queue is in the way.
-_QUEUES = {"egress": 77, "ingress": 78}
-_CHAINS = {"egress": ("POSTROUTING", "-o"), "ingress": ("INPUT", "-i")}
 _NEEDS = "iptables and a kernel with nfnetlink_queue and xt_NFQUEUE are needed"
-_OURS = re.compile(r"--queue-num (77|78)\b")
+_CHAINS: dict[Way, str] = {"egress": "CLEANROOM-OUT", "ingress": "CLEANROOM-IN"}
+# What a service says to itself crosses no network; what the worker sends anew has been held already.
+_ENTRIES = (
+    f"POSTROUTING ! -o lo -m mark ! --mark {MARK:#x} -j {_CHAINS['egress']}",
+    f"INPUT ! -i lo -j {_CHAINS['ingress']}",
+)
 _PORTS_PER_RULE = 15  # what the multiport match takes
+_COMMITTED = "\nCOMMIT\n"
 
 
-def rules(match: Match, direction: str, queue: int) -> tuple[tuple[str, ...], ...]:
-    """Return the iptables rules (without the command and its verb) that hand the matching packets to `queue`."""
+def rules(match: Match, way: Way) -> tuple[str, ...]:
+    """Return the iptables rules, in this direction's chain, that hand the matching packets to its queue."""
+    if way not in match.ways:
+        return ()
     protocols = ("tcp", "udp") if match.ports and match.protocol == "any" else (match.protocol,)
     batches = [match.ports[i : i + _PORTS_PER_RULE] for i in range(0, len(match.ports), _PORTS_PER_RULE)] or [()]
-    chain, interface = _CHAINS[direction]
-    side = "-d" if direction == "egress" else "-s"
+    side = "-d" if way == "egress" else "-s"
     found = []
-    for protocol in protocols:
-        for peer in match.peers or ("",):
-            for ports in batches:
-                # What a service says to itself crosses no network.
-                rule: tuple[str, ...] = (chain, "!", interface, "lo")
-                # What the worker sends anew has been held already.
-                rule += ("-m", "mark", "!", "--mark", hex(MARK)) if direction == "egress" else ()
-                rule += (side, peer) if peer else ()
-                rule += ("-p", protocol) if protocol != "any" else ()
-                rule += ("-m", "multiport", "--ports", ",".join(str(p) for p in ports)) if ports else ()
-                # Bypass: should the worker die, packets pass and the verification says so, and nothing is blackholed.
-                found.append((*rule, "-j", "NFQUEUE", "--queue-num", str(queue), "--queue-bypass"))
+    for protocol, peer, ports in itertools.product(protocols, match.peers or ("",), batches):
+        words = [_CHAINS[way]]
+        words += (side, peer) if peer else ()
+        words += ("-p", protocol) if protocol != "any" else ()
+        words += ("-m", "multiport", "--ports", ",".join(str(p) for p in ports)) if ports else ()
+        # Bypass: should the worker die, packets pass and the verification says so, and nothing is blackholed.
+        words += ("-j", "NFQUEUE", "--queue-num", str(QUEUES[way]), "--queue-bypass")
+        found.append(" ".join(words))
     return tuple(found)
 
 
-@dataclass(slots=True)
-class _Worker:
-    process: subprocess.Popen[str]
-    direction: str
+def script(matches: Sequence[Match], *, enter: bool = False) -> str:
+    """Return what `iptables-restore --noflush` does at once so that our chains are those of these shapes.
+
+    With `enter` the chains are led to; without any shape they are led to no more, and go.
+    """
+    lines = ["*mangle", *(f":{chain} - [0:0]" for chain in _CHAINS.values())]
+    if not matches:
+        lines += [f"-D {entry}" for entry in _ENTRIES]
+        lines += [f"-X {chain}" for chain in _CHAINS.values()]
+        return "\n".join(lines) + _COMMITTED
+    wanted = dict.fromkeys(rule for way in _CHAINS for match in matches for rule in rules(match, way))
+    lines += [f"-A {rule}" for rule in wanted]
+    lines += [f"-A {entry}" for entry in _ENTRIES] if enter else []
+    return "\n".join(lines) + _COMMITTED
+
+
+class Post:
+    """The worker of one namespace, and the shapes that it works on."""
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self.shapes: dict[int, Shape] = {}
+        self.entered = False
+        self.lapses: dict[int, list[str]] = {}
+        self._lost = 0
+        self._numbers = itertools.count()
+
+    def add(self, place: Common, shape: Shape) -> int:
+        """Work on this shape too; return its number. Raises `CapabilityError` where there is no queue."""
+        number = next(self._numbers)
+        wanted = {**self.shapes, number: shape}
+        if not self.shapes:
+            _refuse_leftovers(place)
+        if self.worker is not None and self.shapes:
+            try:
+                self._heard(self.worker.reshape(list(wanted.items())))
+            except EngineError as err:
+                self._dead(err)
+        fresh = self.worker is None
+        if self.worker is None:
+            self.worker = hire(place.descriptor)
+            self._heard(self.worker.reshape(list(wanted.items())))
+        try:
+            self._lead(place, wanted)
+        except EngineError as err:
+            if fresh and not self.shapes:
+                self._end()
+            raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=_NEEDS) from err
+        self.shapes, self.lapses[number] = wanted, []
+        return number
+
+    def remove(self, place: Common, number: int) -> tuple[Figures, list[str]]:
+        """Work on this shape no more; return its figures and why it was not in force all the time."""
+        del self.shapes[number]
+        lapses = self.lapses.setdefault(number, [])
+        try:
+            self._lead(place, self.shapes)
+        except EngineError as err:
+            # Whether they are gone or cannot be removed, `leftovers` sees; either way they were not as we left them.
+            lapses.append(f"its rules were not there to be taken away: {err.message}")
+            if not self.shapes:
+                place.do(_sweep)
+        if self.worker is None:
+            return {}, self.lapses.pop(number)
+        figures: dict[int, Figures] = {}
+        try:
+            figures = self._heard(
+                self.worker.reshape(list(self.shapes.items())) if self.shapes else self.worker.ask("end")
+            )
+        except EngineError as err:
+            self._dead(err)
+        if not self.shapes:
+            self._end()
+        return figures.get(number, {}), self.lapses.pop(number)
+
+    def figures(self, number: int) -> Figures:
+        """Return the figures of this shape so far; none from a dead worker."""
+        if self.worker is None:
+            return {}
+        try:
+            return self._heard(self.worker.ask("figures")).get(number, {})
+        except EngineError as err:
+            self._dead(err)
+            return {}
+
+    def _heard(self, answer: tuple[dict[int, Figures], int]) -> dict[int, Figures]:
+        figures, lost = answer
+        if lost > self._lost:
+            for lapses in self.lapses.values():
+                lapses.append(f"the queue was full and lost {lost - self._lost} packets")
+            self._lost = lost
+        return figures
+
+    def _dead(self, err: EngineError) -> None:
+        for lapses in self.lapses.values():
+            lapses.append(err.message)
+        self._end()
+
+    def _end(self) -> None:
+        if self.worker is not None:
+            self.worker.close()
+        self.worker, self._lost = None, 0
+
+    def _lead(self, place: Common, shapes: dict[int, Shape]) -> None:
+        text = script([shape.match for shape in shapes.values()], enter=not self.entered)
+        self.entered = bool(shapes)
+        # One transaction: all the rules or none.
+        place.do(lambda: run(("iptables-restore", "--noflush", "-w"), stdin=text))
+
+
+def _sweep() -> None:
+    """Take away what is there of our rules and chains, one by one, whatever fails."""
+    commands = [f"-D {entry}" for entry in _ENTRIES]
+    commands += [f"{verb} {chain}" for chain in _CHAINS.values() for verb in ("-F", "-X")]
+    for one in commands:
+        succeeds(("iptables", "-w", "-t", "mangle", *one.split()))
+
+
+def _refuse_leftovers(place: Common) -> None:
+    if left := leftover_rules(place):
+        raise EngineError(f"packets of this service are led to a queue of ours already: {left[0]}")
+
+
+def leftover_rules(place: Common) -> tuple[str, ...]:
+    """Return the rules that lead packets to a queue of ours; raises `CapabilityError` where they cannot be listed."""
+    try:
+        listing = place.do(lambda: run(("iptables-save", "-t", "mangle")))
+    except EngineError as err:
+        raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=_NEEDS) from err
+    marks = (*_CHAINS.values(), *(f"--queue-num {number} " for number in QUEUES.values()))
+    return tuple(line for line in listing.splitlines() if any(mark in f"{line} " for mark in marks))
 
 
 class QueueTraffic:
@@ -61,119 +185,45 @@ class QueueTraffic:
 
     backend = _BACKEND
 
-    def __init__(self, place: Inside, shape: Shape) -> None:
+    def __init__(self, place: Common, shape: Shape) -> None:
         self._place = place
         self._shape = shape
-        self._workers: list[_Worker] = []
-        self._rules: tuple[tuple[str, ...], ...] = ()
+        self._number: int | None = None
         self.figures: dict[str, Json] = {}
         self.lapses: list[str] = []
 
+    @property
+    def _post(self) -> Post:
+        return self._place.shared(Post)
+
+    @property
+    def worker(self) -> int:
+        """The pid of the process that holds the packets; 0 when there is none."""
+        return self._post.worker.pid if self._post.worker is not None else 0
+
     def apply(self) -> None:
-        """Start a worker per direction, then lead packets there; raises `CapabilityError` where there is no queue."""
-        if self._listed():
-            raise EngineError("packets of this service are led to a queue of ours already; a fault was not taken back")
-        wanted = self._shape.match.direction
-        found: list[tuple[str, ...]] = []
-        for direction in ("egress", "ingress") if wanted == "both" else (wanted,):
-            self._workers.append(_Worker(self._start(direction), direction))
-            found.extend(rules(self._shape.match, direction, _QUEUES[direction]))
-        script = "\n".join(("*mangle", *(" ".join(("-A", *rule)) for rule in found), "COMMIT", ""))
-        self._rules = tuple(found)
-        try:
-            # One transaction: all the rules or none.
-            self._place.do(lambda: run(("iptables-restore", "--noflush", "-w"), stdin=script))
-        except EngineError as err:
-            self._rules = ()
-            raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=_NEEDS) from err
+        """Let the worker work on it, then lead packets there; raises `CapabilityError` where there is no queue."""
+        with self._place.lock:
+            self._number = self._post.add(self._place, self._shape)
 
-    def _iptables(self, *arguments: str) -> str:
-        return self._place.do(lambda: run(("iptables", "-w", "-t", "mangle", *arguments)))
-
-    def _listed(self) -> tuple[str, ...]:
-        try:
-            listing = self._iptables("-S")
-        except EngineError as err:
-            raise CapabilityError(f"backend {_BACKEND}: {err.message}", remedy=_NEEDS) from err
-        return tuple(line for line in listing.splitlines() if _OURS.search(line))
-
-    def _start(self, direction: str) -> subprocess.Popen[str]:
-        delay = self._shape.delay
-        job = {
-            "queue": _QUEUES[direction], "resend": direction == "egress", "stream": self._shape.stream,
-            "delay_ns": delay.delay.ns, "jitter_ns": delay.jitter.ns,
-            "distribution": delay.distribution, "correlation": delay.correlation,
-        }  # fmt: skip
-        process = self._place.do(lambda: _spawn(json.dumps(job)))
-        answer = _line(process, _START_TIMEOUT)
-        if not answer.get("ready"):
-            process.kill()
-            process.communicate()
-            raise CapabilityError(f"backend {_BACKEND}: {answer.get('error', 'the worker did not start')}")
-        return process
+    def counters(self) -> dict[str, Json]:
+        """Return how many packets matched and on how many of them it bit, so far."""
+        if self._number is None:
+            return {}
+        with self._place.lock:
+            return dict(self._post.figures(self._number))
 
     def remove(self) -> None:
-        """Take the rules away, let every held packet go, and end the workers; safe to call twice."""
-        gone, self._rules = self._rules, ()
-        for rule in reversed(gone):
-            try:
-                self._iptables("-D", *rule)
-            except EngineError as err:
-                # Whether it is gone or cannot be removed, `leftovers` sees; in either case it was not as we left it.
-                self.lapses.append(f"a rule was not there to be taken away: {err.message}")
-        workers, self._workers = self._workers, []
-        for worker in workers:
-            self._end(worker)
-
-    def _end(self, worker: _Worker) -> None:
-        early = worker.process.poll()
-        figures = _finish(worker.process)
-        if early is not None or not figures:
-            self.lapses.append(f"the worker that held its {worker.direction} ended early ({worker.process.returncode})")
-        if figures.get("dropped"):
-            self.lapses.append(f"the queue was full and lost {figures['dropped']} packets")
-        for name, value in figures.items():
-            self.figures[f"{worker.direction}.{name}"] = value
+        """Take the rules away and let go what it holds; safe to call twice."""
+        number, self._number = self._number, None
+        if number is None:
+            return
+        with self._place.lock:
+            figures, lapses = self._post.remove(self._place, number)
+        self.figures.update(figures)
+        self.lapses.extend(lapses)
 
     def leftovers(self) -> tuple[str, ...]:
-        """Return the rules of ours that the namespace still has, and the workers that still run."""
-        alive = tuple(f"worker {w.process.pid}" for w in self._workers if w.process.poll() is None)
-        return (*self._listed(), *alive)
-
-
-def _spawn(job: str) -> subprocess.Popen[str]:
-    try:
-        return subprocess.Popen(
-            [*child_python(), "-m", "cleanroom.faults.traffic.worker", job],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            cwd="/", env=child_environment({}), start_new_session=True,
-        )  # fmt: skip
-    except OSError as err:
-        raise EngineError(f"the process that holds packets cannot be started: {err}") from err
-
-
-def _line(process: subprocess.Popen[str], timeout: float) -> dict[str, Json]:
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
-    ready, _, _ = select.select([process.stdout], [], [], timeout)
-    line = process.stdout.readline() if ready else ""
-    if line:
-        answer: dict[str, Json] = json.loads(line)
-        return answer
-    if ready and process.stderr is not None:
-        last = process.stderr.read().strip().splitlines()[-1:]
-        return {"error": f"the worker died: {last[0] if last else 'without a word'}"}
-    return {"error": f"the worker said nothing within {timeout:g}s"}
-
-
-def _finish(process: subprocess.Popen[str]) -> dict[str, Json]:
-    """End the worker by ending its input; return its figures, none when it had to be killed or was dead."""
-    out = ""
-    try:
-        out, _ = process.communicate(timeout=_END_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # it is dead; a pipe that stays open is not ours
-            process.communicate(timeout=_END_TIMEOUT)
-    lines = [line for line in out.splitlines() if line.startswith("{")]
-    figures: dict[str, Json] = json.loads(lines[-1]) if lines else {}
-    return figures
+        """Return the rules of ours that nobody needs any more and that are there all the same."""
+        with self._place.lock:
+            return () if self._post.shapes else leftover_rules(self._place)

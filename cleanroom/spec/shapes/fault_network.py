@@ -89,19 +89,19 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
             "gilbert": parameter(GILBERT.making(_gilbert), "Loss in bursts.", example="{p: 5, r: 30}"),
         },
         exactly_one=("percent", "every", "gilbert"),
-        rungs=(*_EMULATION, *_FILTER), of_network=True, in_container=False, struck_by=_LINK,
+        rungs=(*_EMULATION, *_FILTER), of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.corrupt": Kind(
-        doc="A byte of a packet is changed.",
+        doc="A bit of a packet is changed, and its checksum is not: the receiver throws it away.",
         parameters={"percent": parameter(percent, "The share of packets.", example="1")},
         required=("percent",),
-        rungs=(*_EMULATION, *_PROXY), of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_EMULATION, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.duplicate": Kind(
         doc="Packets arrive twice.",
         parameters={"percent": parameter(percent, "The share of packets.", example="5")},
         required=("percent",),
-        rungs=_EMULATION, of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_EMULATION, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.reorder": Kind(
         doc="Packets overtake others, which are held back.",
@@ -111,7 +111,7 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
             "delay": parameter(positive_duration, "How long the overtaken packets are held back.", example="50ms"),
         },
         required=("percent", "delay"),
-        rungs=_EMULATION, of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_EMULATION, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.bandwidth": Kind(
         doc="No more than so many bits a second pass.",
@@ -123,7 +123,7 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
             ),
         },
         required=("rate",),
-        rungs=("tbf", *_PROXY), of_network=True, in_container=False, struck_by=_LINK,
+        rungs=("htb",), of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
     "network.partition": Kind(
         doc="Services are cut off from each other: groups from groups, a pair, or the target from all others.",
@@ -194,6 +194,6 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
             "down": parameter(positive_duration, "For how long it is down.", example="500ms"),
         },
         required=("up", "down"),
-        rungs=_FILTER, of_network=True, in_container=False, struck_by=_LINK,
+        rungs=_FILTER, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
 })  # fmt: skip

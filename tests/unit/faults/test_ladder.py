@@ -15,7 +15,7 @@ def test_a_fault_is_opened_by_its_kind(made, kind):
     assert isinstance(open_fault(made, context(Engine(Time(), "db"))), kind)
 
 
-@pytest.mark.parametrize("kind", ["network.loss", "network", "kill", ""])
+@pytest.mark.parametrize("kind", ["network.unheard_of", "network", "kill", ""])
 def test_a_fault_without_a_ladder_is_refused_by_name(kind):
     with pytest.raises(CapabilityError, match=f"{kind} is not available"):
         open_fault(event(kind, "db"), context(Engine(Time(), "db")))

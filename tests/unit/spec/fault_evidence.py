@@ -56,17 +56,45 @@ PROCESS: dict[str, dict[str, str]] = {
     "the fault process.zombies": {**PINNED, "count": "faults/process/crowded:Crowded.__init__ event.parameters"},
     "the fault process.fork_bomb": {**PINNED, "pids": "faults/process/crowded:Crowded.__init__ event.parameters"},
 }
+EMULATED = {
+    **OF_ALL,
+    "between": "faults/network/emulated:Emulated._shape fault.between",
+    "direction": "faults/network/emulated:Emulated._shape fault.direction",
+    "ports": "faults/network/emulated:Emulated._shape fault.ports",
+    "protocol": "faults/network/emulated:Emulated._shape fault.protocol",
+    "backend": "faults/network/emulated:Emulated.__init__ fault.backend",
+}
+"""Of what is done to packets in the container's own namespace."""
 NETWORK: dict[str, dict[str, str]] = {
     "the fault network.latency": {
-        **OF_ALL,
-        "between": "faults/network/latency:Latency._shape fault.between",
-        "direction": "faults/network/latency:Latency._shape fault.direction",
-        "ports": "faults/network/latency:Latency._shape fault.ports",
-        "protocol": "faults/network/latency:Latency._shape fault.protocol",
-        "backend": "faults/network/latency:Latency.__init__ event.fault.backend",
+        **EMULATED,
         **dict.fromkeys(
             ("delay", "jitter", "distribution", "correlation"), "faults/network/latency:delay_of event.parameters"
         ),
+    },
+    "the fault network.loss": {
+        **EMULATED,
+        **dict.fromkeys(("percent", "every", "gilbert"), "faults/network/loss:loss_of event.parameters"),
+    },
+    "the fault network.loss.gilbert": {
+        "p": "faults/traffic/decision:_Chain.next self._effect.p",
+        "r": "faults/traffic/decision:_Chain.next self._effect.r",
+        "good": "faults/traffic/decision:_Chain.next self._effect.good",
+        "bad": "faults/traffic/decision:_Chain.next self._effect.bad",
+    },
+    "the fault network.corrupt": {**EMULATED, "percent": "faults/network/corrupt:open_corrupt event.parameters"},
+    "the fault network.duplicate": {**EMULATED, "percent": "faults/network/duplicate:open_duplicate event.parameters"},
+    "the fault network.reorder": {
+        **EMULATED,
+        **dict.fromkeys(("percent", "gap", "delay"), "faults/network/reorder:open_reorder event.parameters"),
+    },
+    "the fault network.bandwidth": {
+        **EMULATED,
+        **dict.fromkeys(("rate", "burst"), "faults/network/bandwidth:rate_of event.parameters"),
+    },
+    "the fault network.flap": {
+        **EMULATED,
+        **dict.fromkeys(("up", "down"), "faults/network/flap:open_flap event.parameters"),
     },
 }
 _BY_RULES = {
@@ -222,7 +250,7 @@ CACHE: dict[str, dict[str, str]] = {
     },
     "the fault cache.slow": {
         **OF_ALL,
-        "backend": "faults/network/latency:Latency.__init__ event.fault.backend",
+        "backend": "faults/network/emulated:Emulated.__init__ fault.backend",
         "delay": "faults/cache/slow:open_slow event.parameters",
     },
 }

@@ -7,9 +7,10 @@ import pytest
 
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
 from cleanroom.faults.link import Link
+from cleanroom.faults.network import emulated
 from cleanroom.faults.network import latency as network
 from cleanroom.faults.network.latency import Latency, open_latency
-from cleanroom.faults.traffic.shape import Shape
+from cleanroom.faults.traffic.shape import Delay, Shape
 from cleanroom.network.ports import Rtt
 from cleanroom.quantity import Duration
 from tests.unit.faults.scenes import Engine, Time, context, latency
@@ -50,7 +51,7 @@ class Rung:
         self.world = world
         self.backend = name
         self.shape = shape
-        self.figures = {"packets": 7}
+        self.figures: dict[str, object] = {"packets": 7}
         self.lapses: list[str] = []
         self.applied = False
 
@@ -60,18 +61,26 @@ class Rung:
         self.world.shapes.append(self.shape)
         self.applied = True
         if not self.world.powerless:
-            self.world.added += self.shape.delay.delay.ms
+            self.world.added += delay_of(self.shape)
 
     def remove(self) -> None:
         if self.applied and not self.world.powerless:
-            self.world.added -= self.shape.delay.delay.ms
+            self.world.added -= delay_of(self.shape)
         self.world.removed += self.applied
         self.applied = False
         if self.world.lapse:
             self.lapses.append(self.world.lapse)
 
+    def counters(self) -> dict[str, object]:
+        return {}
+
     def leftovers(self) -> tuple[str, ...]:
         return self.world.stuck
+
+
+def delay_of(shape: Shape) -> float:
+    assert isinstance(shape.effect, Delay)
+    return shape.effect.delay.ms
 
 
 @pytest.fixture
@@ -82,16 +91,20 @@ def world(monkeypatch) -> World:
         def __init__(self, path: str) -> None:
             self.path = path
             made.open += 1
+            self._company = emulated.Company()
+
+        def shared(self, _: object) -> emulated.Company:
+            return self._company
 
         def close(self) -> None:
             made.open -= 1
 
-    def rung(name: str) -> tuple[str, Callable[[object, Shape], Rung]]:
-        return name, lambda _, shape: Rung(made, name, shape)
+    def rung(name: str) -> Callable[[object, Shape], Rung]:
+        return lambda _, shape: Rung(made, name, shape)
 
-    monkeypatch.setattr(network, "Place", Place)
-    monkeypatch.setattr(network, "visible_pid", lambda state: state.pid)
-    monkeypatch.setattr(network, "RUNGS", (rung("netem"), rung("nfqueue")))
+    monkeypatch.setattr(emulated, "Place", Place)
+    monkeypatch.setattr(emulated, "visible_pid", lambda state: state.pid)
+    monkeypatch.setattr(emulated, "RUNGS", {name: rung(name) for name in ("netem", "nfqueue")})
     monkeypatch.setattr(Link, "measure", lambda *call: made.rtt(*call))  # noqa: PLW0108 - a method of links
     return made
 
@@ -122,7 +135,7 @@ def test_a_delay_that_does_nothing_is_not_proven(world):
     fault.inject()
     effect = fault.verify()
     assert not effect.holds
-    assert effect.reason == "the round trip did not grow by 100 ms: db by 0.0 ms"
+    assert effect.reason == "the round trip to db did not grow by 100 ms, but by 0.0 ms"
 
 
 @pytest.mark.parametrize(("noise", "holds"), [([300.0, 300.0, 300.0, 300.0, 0.0], False), ([90.0], True)])
@@ -179,7 +192,7 @@ def test_jitter_asks_for_more_samples_and_for_less(world):
     assert effect.holds
     # Uniform from 50 to 150 ms: all but 15 % of the packets take 65 ms at least.
     assert effect.facts["expected_ms"] == pytest.approx(65, abs=4)
-    assert len(fault._hits[0].before.samples) == network.SAMPLES_WITH_JITTER
+    assert len(fault._before["db"].samples) == network.SAMPLES_WITH_JITTER
 
 
 @pytest.mark.parametrize(
@@ -221,14 +234,14 @@ def test_without_any_rung_every_reason_is_told_and_nothing_stays(world):
 
 def test_what_was_applied_before_another_target_failed_is_taken_away(world, monkeypatch):
     fault = opened(world, "api", "db")
-    first_rung = fault._first_rung
+    first_rung = fault.first_rung
 
     def second_fails(hit: object) -> None:
         if world.shapes:
             raise EngineError("no")
         first_rung(hit)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fault, "_first_rung", second_fails)
+    monkeypatch.setattr(fault, "first_rung", second_fails)
     with pytest.raises(EngineError, match="no"):
         fault.inject()
     assert world.added == 100
@@ -304,7 +317,7 @@ def test_a_container_that_ended_needs_no_delay_and_one_that_was_restarted_lacked
     reversal = fault.verify_reversal()
     assert reversal.holds
     assert world.removed == 1
-    assert ("restarted under the delay" in reversal.lapsed) is lapsed
+    assert ("restarted under the fault" in reversal.lapsed) is lapsed
 
 
 def test_a_container_that_is_gone_is_free_of_the_delay(world, monkeypatch):
@@ -326,7 +339,7 @@ def test_a_failure_on_one_target_does_not_keep_the_others_delayed(world, monkeyp
     remove = Rung.remove
 
     def fails(rung: Rung) -> None:
-        if rung is fault._hits[1].traffic:
+        if rung is fault.hits[1].traffic:
             raise EngineError("it sticks")
         remove(rung)
 

@@ -109,5 +109,7 @@ def test_the_certain_part_of_a_delay_is_what_nearly_all_packets_have(distributio
 
 
 def test_the_seed_is_the_head_of_the_stream():
-    shape = Shape(match=Match(direction="egress"), delay=Delay(delay=Duration(1)), stream="00000000000000ff" + "1" * 48)
+    shape = Shape(
+        match=Match(direction="egress"), effect=Delay(delay=Duration(1)), stream="00000000000000ff" + "1" * 48
+    )
     assert shape.seed == 255

@@ -1,23 +1,38 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import threading
+from multiprocessing import Pipe
 
 import pytest
 
 from cleanroom.faults.traffic import worker
-from cleanroom.faults.traffic.draw import DelayDraws
 from cleanroom.faults.traffic.netlink import Packet
-from cleanroom.faults.traffic.shape import Delay
+from cleanroom.faults.traffic.shape import Corrupt, Delay, Duplicate, Effect, Every, Loss, Match, Shape
 from cleanroom.quantity import Duration
+
+STREAM = "ab" * 32
+BOTH = Match(direction="both")
+
+
+def packet(protocol: int = 6, port: int = 80, size: int = 0) -> bytes:
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 0, 0, 0, 64, protocol, 0)
+    ends = socket.inet_aton("10.0.0.1") + socket.inet_aton("10.0.0.2")
+    return head + ends + struct.pack(">HH", port, 5000) + bytes(20 + size)
+
+
+TCP, UDP = packet(6), packet(17)
 
 
 class Packets:
     """A queue of packets that come in batches; a pipe makes it something to wait on."""
 
-    def __init__(self, *batches: list[int | Packet]) -> None:
+    def __init__(self, *batches: list[Packet]) -> None:
         self.batches = list(batches)
         self.accepted: list[int] = []
+        self.changed: list[bytes] = []
         self.ended: list[int] = []
         self._read, self._write = os.pipe()
         if batches:
@@ -27,7 +42,7 @@ class Packets:
         return self._read
 
     def receive(self) -> list[Packet]:
-        found = [Packet(n, b"") if isinstance(n, int) else n for n in (self.batches.pop(0) if self.batches else [])]
+        found = self.batches.pop(0) if self.batches else []
         if not self.batches:
             os.set_blocking(self._read, False)
             try:
@@ -39,90 +54,18 @@ class Packets:
     def drop(self, packet: int) -> None:
         self.ended.append(packet)
 
-    def accept(self, packet: int) -> None:
+    def accept(self, packet: int, payload: bytes = b"") -> None:
         self.accepted.append(packet)
+        if payload:
+            self.changed.append(payload)
 
     def dropped(self) -> int:
         return 3
 
 
-def draws(ns: int, jitter: int = 0) -> DelayDraws:
-    return DelayDraws(Delay(delay=Duration(ns), jitter=Duration(jitter)), "ab" * 32)
-
-
-@pytest.fixture
-def stdin(monkeypatch):
-    """A standard input that the test can end."""
-    read, write = os.pipe()
-    with open(read) as stream:  # noqa: PTH123 - a descriptor
-        monkeypatch.setattr(worker.sys, "stdin", stream)
-        yield write
-
-
-def test_packets_are_let_go_when_their_time_has_come(monkeypatch):
-    now = [0]
-    monkeypatch.setattr(worker.time, "monotonic_ns", lambda: now[0])
-    queue = Packets([1, 2])
-    holder = worker.Holder(queue, draws(100))
-    assert holder.wait() is None
-    assert holder.take() == 2
-    now[0] = 99
-    holder.release_due()
-    assert queue.accepted == []
-    assert holder.wait() == pytest.approx(1e-9)
-    now[0] = 100
-    holder.release_due()
-    assert queue.accepted == [1, 2]
-    assert holder.figures() == {"packets": 2, "delay_total_ns": 200, "delay_max_ns": 100, "dropped": 3}
-
-
-def test_jitter_may_let_a_later_packet_overtake_an_earlier_one(monkeypatch):
-    now = [0]
-    monkeypatch.setattr(worker.time, "monotonic_ns", lambda: now[0])
-    queue = Packets(list(range(50)))
-    holder = worker.Holder(queue, draws(1000, 900))
-    holder.take()
-    now[0] = 2000
-    holder.release_due()
-    expected = draws(1000, 900)
-    order = sorted(range(50), key=lambda _: expected.next())
-    assert queue.accepted == order != list(range(50))
-
-
-def test_the_end_of_input_lets_everything_go_at_once_even_what_was_not_yet_read(stdin):
-    queue = Packets([1, 2], [3], [4])
-    os.close(stdin)
-    figures = worker.serve(queue, draws(10**15))
-    assert queue.accepted == [1, 2, 3, 4]
-    assert figures["released_early"] == 4
-    assert figures["packets"] == 4
-
-
-def test_held_packets_leave_while_input_stays_open(stdin):
-    queue = Packets([7])
-    found: list[dict[str, int]] = []
-    serving = threading.Thread(target=lambda: found.append(worker.serve(queue, draws(10**6))))
-    serving.start()
-    gone = threading.Event()
-    accept = queue.accept
-
-    def seen(packet: int) -> None:
-        accept(packet)
-        gone.set()
-
-    queue.accept = seen  # type: ignore[method-assign]
-    assert gone.wait(10) or queue.accepted == [7]
-    os.close(stdin)
-    serving.join(10)
-    assert found[0]["released_early"] == 0
-
-
-TCP = b"E" + bytes(8) + b"\x06" + bytes(30)
-UDP = b"E" + bytes(8) + b"\x11" + bytes(30)
-
-
 class Outbox:
     def __init__(self, *, takes: bool = True) -> None:
+        self.largest = 1500
         self.takes = takes
         self.sent: list[bytes] = []
 
@@ -131,28 +74,174 @@ class Outbox:
         return self.takes
 
 
-def test_a_sender_takes_tcp_from_the_kernel_and_leaves_the_rest_to_it(monkeypatch):
-    now = [0]
-    monkeypatch.setattr(worker.time, "monotonic_ns", lambda: now[0])
-    queue, outbox = Packets([Packet(1, TCP), Packet(2, UDP), Packet(3, b"")]), Outbox()
-    holder = worker.Holder(queue, draws(100), outbox)
-    holder.take()
-    assert (queue.ended, queue.accepted, outbox.sent) == ([1], [], [])
+@pytest.fixture
+def now(monkeypatch) -> list[int]:
+    made = [0]
+    monkeypatch.setattr(worker.time, "monotonic_ns", lambda: made[0])
+    return made
+
+
+def shape(effect: Effect, match: Match = BOTH) -> Shape:
+    return Shape(match=match, effect=effect, stream=STREAM)
+
+
+def late(ns: int, jitter: int = 0) -> Delay:
+    return Delay(delay=Duration(ns), jitter=Duration(jitter))
+
+
+def holding(queue: Packets, *shapes: Shape, way: str = "ingress", outbox: Outbox | None = None) -> worker.Holder:
+    holder = worker.Holder({way: queue}, outbox or Outbox())  # type: ignore[dict-item]
+    holder.reshape(list(enumerate(shapes)))
+    holder.take(way)  # type: ignore[arg-type]
+    return holder
+
+
+def packets(*contents: bytes) -> list[Packet]:
+    return [Packet(number, content) for number, content in enumerate(contents, 1)]
+
+
+def test_a_packet_leaves_when_its_time_has_passed_and_not_before(now):
+    queue = Packets(packets(UDP, UDP))
+    holder = holding(queue, shape(late(100)))
+    now[0] = 99
+    holder.release_due()
+    assert queue.accepted == []
+    assert holder.wait() == pytest.approx(1e-9)
     now[0] = 100
     holder.release_due()
-    assert (queue.ended, queue.accepted, outbox.sent) == ([1], [2, 3], [TCP])
-    assert holder.figures()["dropped"] == 3
+    assert queue.accepted == [1, 2]
+    found = holder.figures()[0]
+    assert (found["packets"], found["bitten"], found["delay_total_ns"], found["delay_max_ns"]) == (2, 2, 200, 100)
+    assert holder.wait() is None
+    assert holder.dropped() == 3
 
 
-def test_a_packet_that_could_not_be_sent_anew_is_counted_as_dropped():
-    holder = worker.Holder(Packets([Packet(1, TCP)]), draws(0), Outbox(takes=False))
-    holder.take()
-    assert holder.release_all() == 1
-    assert holder.figures()["dropped"] == 4
+def test_delays_of_two_shapes_add_up_and_one_that_ends_takes_only_its_own_away(now):
+    queue = Packets(packets(UDP))
+    holder = holding(queue, shape(late(100)), shape(late(1000)))
+    now[0] = 300
+    gone = holder.reshape([(0, shape(late(100)))])
+    assert queue.accepted == [1]
+    assert (gone[1]["released_early"], holder.figures()[0]["released_early"]) == (1, 0)
+
+
+def test_a_shape_that_ends_leaves_the_others_their_delay(now):
+    queue = Packets(packets(UDP))
+    holder = holding(queue, shape(late(100)), shape(late(1000)))
+    now[0] = 300
+    holder.reshape([(1, shape(late(1000)))])
+    assert queue.accepted == []
+    assert holder.wait() == pytest.approx(700e-9)
+
+
+def test_each_shape_has_its_own_packets_and_its_own_count():
+    queue = Packets(packets(packet(port=80), packet(port=81), packet(17, port=80), b"\x60no ipv4"))
+    holder = holding(
+        queue, shape(Every(nth=2)), shape(Every(nth=1), Match(direction="both", protocol="tcp", ports=(80,)))
+    )
+    figures = holder.figures()
+    assert (figures[0]["packets"], figures[0]["bitten"]) == (3, 1)
+    assert (figures[1]["packets"], figures[1]["bitten"]) == (1, 1)
+    assert (queue.accepted, queue.ended) == ([3, 4], [1, 2])
+
+
+def test_what_goes_the_other_way_is_left_alone():
+    queue = Packets(packets(TCP))
+    holding(queue, shape(Loss(percent=100.0), Match(direction="egress")))
+    assert queue.accepted == [1]
+
+
+def test_a_duplicate_follows_its_original_and_a_changed_packet_is_changed():
+    queue, outbox = Packets(packets(UDP)), Outbox()
+    holding(queue, shape(Corrupt(percent=100.0)), shape(Duplicate(percent=100.0)), outbox=outbox)
+    assert queue.accepted == [1]
+    assert outbox.sent == queue.changed
+    assert sum((a ^ b).bit_count() for a, b in zip(outbox.sent[0], UDP, strict=True)) == 1
+
+
+def test_jitter_may_let_a_later_packet_overtake_an_earlier_one(now):
+    queue = Packets(packets(*[UDP] * 50))
+    holder = holding(queue, shape(late(1000, 900)))
+    now[0] = 2000
+    holder.release_due()
+    assert sorted(queue.accepted) == list(range(1, 51)) != queue.accepted
+
+
+def test_what_leaves_late_is_taken_from_the_kernel_and_what_comes_in_is_not(now):
+    out, outbox = Packets(packets(TCP, UDP)), Outbox()
+    holder = holding(out, shape(late(100)), way="egress", outbox=outbox)
+    assert (out.ended, out.accepted, outbox.sent) == ([1, 2], [], [])
+    now[0] = 100
+    holder.release_due()
+    assert outbox.sent == [TCP, UDP]
+    back = Packets(packets(TCP))
+    holding(back, shape(late(100)), way="ingress", outbox=outbox)
+    assert back.ended == []
+
+
+def test_what_is_not_held_is_never_taken_from_the_kernel():
+    queue = Packets(packets(TCP, TCP))
+    holding(queue, shape(Every(nth=2)), way="egress")
+    assert (queue.accepted, queue.ended) == ([1], [2])
+
+
+def test_a_packet_that_cannot_be_sent_anew_stays_with_the_kernel():
+    queue = Packets(packets(packet(size=2000)))
+    holding(queue, shape(late(10**15)), way="egress")
+    assert queue.ended == []
+
+
+def test_a_packet_that_the_kernel_did_not_take_back_is_counted_as_dropped():
+    holder = holding(Packets(packets(TCP)), shape(late(10**15)), way="egress", outbox=Outbox(takes=False))
+    holder.finish()
+    assert holder.dropped() == 4
 
 
 def test_no_more_is_taken_from_the_kernel_than_a_queue_holds(monkeypatch):
     monkeypatch.setattr(worker, "QUEUE_LENGTH", 1)
-    queue = Packets([Packet(1, TCP), Packet(2, TCP)])
-    worker.Holder(queue, draws(10**15), Outbox()).take()
+    queue = Packets(packets(TCP, TCP))
+    holding(queue, shape(late(10**15)), way="egress")
     assert queue.ended == [1]
+
+
+def serving(queue: Packets):
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=lambda: worker.serve(theirs, {"ingress": queue}, Outbox()))
+    thread.start()
+    return ours, thread
+
+
+def test_the_end_lets_everything_go_at_once_even_what_was_not_yet_read():
+    queue = Packets()
+    parent, thread = serving(queue)
+    parent.send(("shapes", ((7, shape(late(10**15))),)))
+    assert parent.recv() == ({}, 3)
+    queue.batches = [packets(UDP), packets(UDP, UDP)]
+    parent.send(("end",))
+    figures, _ = parent.recv()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert queue.accepted == [1, 1, 2]
+    assert list(figures) == [7]
+
+
+def test_a_parent_that_is_gone_ends_it_and_nothing_stays_held():
+    queue = Packets(packets(UDP))
+    parent, thread = serving(queue)
+    parent.send(("shapes", ((7, shape(late(10**15))),)))
+    parent.recv()
+    parent.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert queue.accepted == [1]
+
+
+def test_figures_can_be_asked_for_while_it_works():
+    parent, thread = serving(Packets())
+    parent.send(("shapes", ((7, shape(Loss(percent=1.0))),)))
+    parent.recv()
+    parent.send(("figures",))
+    figures, lost = parent.recv()
+    assert (figures[7]["packets"], lost) == (0, 3)
+    parent.close()
+    thread.join(10)
