@@ -151,15 +151,17 @@ def arrange(
             first = sorted((i for i in below if i in own), key=lambda index: (names[index], subtrees[index]))
             below[:] = [*first, *(i for i in below if i not in own)]
 
+    get = children.get
     for index in reversed(downwards(children)):  # every child comes before its parent
-        below = children.get(index)
+        below = get(index)
         if below:
             arranged(below)
             subtrees[index] = _subtree(heads[index], tails[index], [subtrees[child] for child in below])
             for child in below:  # its place among its like is settled, and a million digests take room
                 subtrees[child] = b""
-        else:
-            subtrees[index] = _subtree(heads[index], tails[index])
+        else:  # as `_subtree`, and most have none below
+            head, tail = heads[index], tails[index]
+            subtrees[index] = sha256((len(head) + len(tail)).to_bytes(8, "big") + head + tail).digest()
     arranged(children[ROOT])
     subtrees.clear()
     return preorder(children, len(heads))

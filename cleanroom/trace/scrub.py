@@ -141,7 +141,8 @@ class Scrubber:
         dropped, kept = self._fate_of(name)
         if dropped or (not kept and side is not None and name in CLIENT_PORTS[side]):
             return None
-        read = self._own if kept else self._user_agent if name in USER_AGENTS else self._whole
+        whole = self._whole if self._replace else self._built_in
+        read = self._own if kept else self._user_agent if name in USER_AGENTS else whole
         return _Part(f"{canonical_text(name)}:", read, port=not kept and name in MAYBE_CLIENT_PORTS)
 
     def _fate_of(self, name: str) -> tuple[bool, bool]:

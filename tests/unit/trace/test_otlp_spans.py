@@ -189,6 +189,15 @@ def test_attributes_as_they_were_sent_cannot_be_changed(change):
         field(1, b"k") + field(2, field(1, b"v" * 400)),
         field(1, b"k") + field(2, field(7, b"v")),  # bytes
         field(1, b"k") + field(2, b"\x18\x2a"),  # a number
+        field(1, b"k") + field(2, b"\x18\xaa\x00"),
+        field(1, b"k") + field(2, b"\x18\xff\xff\x7f"),
+        field(1, b"k") + field(2, b"\x18\x80\x80\x02"),  # the first of a port's numbers that clients have
+        field(1, b"k") + field(2, b"\x18\xaa\x80\x00"),
+        field(1, b"k") + field(2, b"\x18\x01\x18\x02"),  # the number comes twice
+        field(1, b"k") + field(2, b"\x18\x01") + field(2, b""),
+        field(1, b"k") + field(2, b"\x18\x80\x80\x80\x01"),
+        field(1, b"k") + field(2, b"\x18" + b"\xff" * 9 + b"\x01"),
+        field(1, b"k") + field(2, b"\x10\x80\x80\x02"),  # a boolean
         b"",
     ],
     ids=lambda attribute: f"{attribute[:4].hex()}:{len(attribute)}:{attribute[-4:].hex()}",
