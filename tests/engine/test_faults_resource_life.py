@@ -131,6 +131,20 @@ def of_resources(engine, container: str) -> dict[str, object]:
     return {key: state[key] for key in ("limits", "rlimits", "processes", "mounts")}
 
 
+def test_a_leak_leaves_the_kernels_choice_as_it_was(stage: Stage, engine):
+    target = stage.service("target", 10, **LIMITED)
+    score = Path(f"/proc/{engine.inspect(target.id).pid}/oom_score_adj")
+    before = score.read_text()
+    fault = life("memory_leak", LIVES["memory_leak"], stage.context(target))
+    fault.inject()
+    assert score.read_text() != before
+    fault.revert()
+    assert fault.verify_reversal().holds
+    assert score.read_text() == before
+    score.write_text("1000")
+    assert not fault.verify_reversal().holds
+
+
 def our_processes() -> set[int]:
     """The processes that work for faults."""
     found = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -145,14 +146,19 @@ class Leak:
             self._steps = int.from_bytes(os.pread(self._notes, NOTE, 0), "big")
             os.close(self._notes)
             self._notes = None
-        scores, self._scores = self._scores, {}
-        usual = next(iter(scores.values()), "0")
-        # Those that were started meanwhile were born with it.
-        for process in members(self._target.state.id) if scores else ():
-            file = Path(f"/proc/{process.pid}/oom_score_adj")
+        for file, score in self._chosen():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                if file.read_text(encoding="ascii").strip() == _CHOSEN:
-                    file.write_text(scores.get(process.pid, usual), encoding="ascii")
+                file.write_text(score, encoding="ascii")
+
+    def _chosen(self) -> Iterator[tuple[Path, str]]:
+        """Yield what still bears our mark, and what it bore before; those started meanwhile were born with it."""
+        usual = next(iter(self._scores.values()), "0")
+        for process in members(self._target.state.id) if self._scores else ():
+            file = Path(f"/proc/{process.pid}/oom_score_adj")
+            before = self._scores.get(process.pid, usual)
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if before != _CHOSEN and file.read_text(encoding="ascii").strip() == _CHOSEN:
+                    yield file, before
 
     def residue(self) -> Evidence:
         """Hold when our process is gone; the target's end is what a leak leads to."""
@@ -161,7 +167,9 @@ class Leak:
         facts: dict[str, Json] = {"steps": self._steps, "taken": self._steps * self._step}
         if self._target.group.same():
             facts["oom_kills"] = self._target.group.oom_kills() - self._kills
-        return Evidence(holds=found.holds, facts=facts, reason=found.reason, lapsed=stopped or found.lapsed)
+        marked = [file.parent.name for file, _ in self._chosen()]
+        reason = f"processes {', '.join(marked)} are still the kernel's first choice" if marked else found.reason
+        return Evidence(holds=found.holds and not marked, facts=facts, reason=reason, lapsed=stopped or found.lapsed)
 
 
 class Limit:
