@@ -19,6 +19,7 @@ from pathlib import Path
 from cleanroom.engine.control import CONTROL_FD, REPLY_FD, LineReader, Message, encode
 from cleanroom.engine.leftovers import HostTraces, remove
 from cleanroom.engine.prepare import lock_workspace, prepare_container, prepare_namespaces, unmount_below
+from cleanroom.engine.thaw import thaw
 from cleanroom.errors import CleanroomError, EngineError
 
 # After `interrupt` the worker has this long for its teardown and partial reports. The workflow runner grants 7.5 s in
@@ -142,6 +143,7 @@ class Supervisor:
         if os.getpid() == 1:
             with contextlib.suppress(ProcessLookupError):  # we are alone
                 os.kill(-1, signal.SIGKILL)
+            thaw()
             _reap_all()
         elif self.worker:
             with contextlib.suppress(ProcessLookupError):  # already dead
