@@ -128,7 +128,7 @@ def test_faults_that_overlap_are_all_proven_and_taken_away_and_every_iteration_i
     ran = cleanroom(str(spec.relative_to(ROOT)), out=tmp_path)
     suite = ran.suite(name)
     assert (ran.code, suite["verdict"]) == (0, "pass"), ran.said
-    digests = {iteration["digest"] for iteration in suite["iterations"]}
+    digests = {iteration["digests"]["digest"] for iteration in suite["iterations"]}
     assert (len(suite["iterations"]), len(digests)) == (iterations, 1)
     for scenario in suite["scenarios"]:
         for iteration in scenario["iterations"]:

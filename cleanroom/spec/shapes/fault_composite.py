@@ -62,7 +62,8 @@ _manual = "faults of this scenario with `at: manual`"
 
 COMPOSITE: Mapping[str, Kind] = MappingProxyType({
     "composite.monkey": Kind(
-        doc="At every tick chance decides whether a fault strikes, which and whom; all of it is drawn into the plan.",
+        doc="At every tick chance decides whether a fault strikes, which and whom; all of it is drawn into the plan. "
+        "Proven when each strike up to its end is; one that drew no strike proves nothing.",
         parameters={
             "rate": parameter(number(0, 1, above=True), "The chance at each tick that one strikes.", example="0.3"),
             "every": parameter(positive_duration, "The time from tick to tick; a fault without `for` lasts as long."),
@@ -77,7 +78,8 @@ COMPOSITE: Mapping[str, Kind] = MappingProxyType({
         may_lack_target=True, in_container=False, available=True,
     ),
     "composite.cascade": Kind(
-        doc="A failure of `root` whose way through its dependents is measured, hop by hop.",
+        doc="A failure of `root` whose way through its dependents is measured, hop by hop: their readiness is asked "
+        "all the time. Proven when each was ready before, and then not, in their order.",
         parameters={
             "root": parameter(
                 fixed_text, "The id of a fault of this scenario with `at: manual`, or a service, which is killed.",
@@ -91,13 +93,14 @@ COMPOSITE: Mapping[str, Kind] = MappingProxyType({
         struck_by=(), in_container=False, available=True,
     ),
     "composite.concurrent": Kind(
-        doc="Several faults begin and end together.",
+        doc="Several faults begin and end together; proven when each of them is.",
         parameters={"faults": parameter(_faults, f"The ids of {_manual}.", example="[slow-db, full-disk]")},
         required=("faults",),
         struck_by=(), in_container=False, available=True,
     ),
     "composite.sweep": Kind(
-        doc="One fault with one parameter at several values: the scenario runs once for each value.",
+        doc="One fault with one parameter at several values: the scenario runs once for each value, as a scenario and "
+        "in an environment of its own.",
         parameters={
             "fault": parameter(fixed_text, "A kind of fault, or the id of one of this scenario with `at: manual`.",
                                example="network.latency"),

@@ -103,3 +103,17 @@ def test_no_service_can_write_to_the_terminal():
     written = []
     LiveConsole(written.append)(event(text="\x1b[2J\x1b]0;pwned\x07 hi"))
     assert written == ["[s · iteration 1 · a] step place: hi\n"]
+
+
+def test_a_fault_is_shown_while_it_stands_and_when_it_is_over():
+    struck = {"kind": "fault", "subject": "slow", "text": "network.latency on db"}
+    plain, live = [], []
+    for console in (PlainConsole(plain.append), LiveConsole(live.append)):
+        console(event(**struck))
+        console(event(**struck, seconds=1.5, ok=True))
+    assert plain == [
+        "[s · iteration 1 · a] fault slow: network.latency on db\n",
+        "[s · iteration 1 · a] ok fault slow: network.latency on db (1.50 s)\n",
+    ]
+    assert "fault slow: network.latency on db" in live[0]
+    assert "fault slow" not in live[1]
