@@ -14,7 +14,7 @@ from cleanroom.engine.clock_control import ClockControl
 from cleanroom.engine.ports import ContainerSpec, Engine
 from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.access import Access
-from cleanroom.network.ports import Slot
+from cleanroom.network.ports import Names, Slot
 from cleanroom.plan.model import FaultEvent
 
 
@@ -76,6 +76,8 @@ class FaultContext:
     """How the spec itself gets into its databases and caches."""
     clocks: Mapping[str, ClockControl] = field(default_factory=lambda: MappingProxyType({}))
     """The clocks that were prepared for faults when their services started, by service."""
+    names: Names | None = None
+    """The slots' resolvers; None where the services ask another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from cleanroom.network.name_fault import NameRule, NameStrike
 from cleanroom.quantity import Duration
 
 
@@ -74,7 +75,20 @@ class ProbeRunner(Protocol):
         """
 
 
-class Network(Protocol):
+class Names(Protocol):
+    """Faults of the slots' resolvers."""
+
+    def strike_names(self, slot: int, rule: NameRule) -> NameStrike:
+        """Let the slot's resolver answer by the rule from now on; of several the first one that strikes counts."""
+
+    def calm_names(self, slot: int, strike: NameStrike) -> None:
+        """Let it answer by that rule no more; safe to call twice."""
+
+    def strikes(self, slot: int) -> tuple[NameStrike, ...]:
+        """Return by which rules it answers."""
+
+
+class Network(Names, Protocol):
     """The slots of one run behind their wall; every method raises `NetworkError`."""
 
     def slots(self) -> tuple[Slot, ...]:

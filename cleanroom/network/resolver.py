@@ -7,11 +7,15 @@ musl wait for its timeout. The SOA tells the proof that the denial is ours and n
 
 from __future__ import annotations
 
+import contextlib
+import heapq
 import ipaddress
+import itertools
 import selectors
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,12 +25,14 @@ from types import MappingProxyType
 from dnslib import CLASS, PTR, QTYPE, RCODE, RR, SOA, A, DNSError, DNSRecord
 
 from cleanroom.errors import NetworkError
+from cleanroom.network.name_fault import NameRule, NameStrike, own_index, struck_reply
 from cleanroom.network.ports import Drop
 
 AUTHORITY = "cleanroom.invalid."
 """The SOA's zone: whoever sees it knows that the answer is ours."""
 _MAX_REFUSALS = 1000
 _MAX_CONNECTIONS = 32
+_MAX_LATE = 10_000
 _TRIES = 20
 _TTL = 0
 """Seconds a client may remember an answer: none, so that a change of behaviour bites at once."""
@@ -108,6 +114,10 @@ class Resolver:
         self._subnet = subnet
         self._zone = Zone(subnet=subnet)
         self._refusals: Counter[tuple[str, str]] = Counter()
+        self._strikes: tuple[NameStrike, ...] = ()
+        self._late: list[tuple[float, int, bytes, tuple[str, int]]] = []
+        self._order = itertools.count()
+        self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix=f"dns {address}")
@@ -133,6 +143,25 @@ class Resolver:
         with self._lock:
             self._zone = Zone(names=MappingProxyType(dict(names)), subnet=self._subnet)
             self._refusals.clear()
+            self._strikes = ()
+
+    def strike(self, rule: NameRule) -> NameStrike:
+        """Answer by the rule from now on, where nothing that was there before does."""
+        made = NameStrike(rule)
+        with self._lock:
+            self._strikes = (*self._strikes, made)
+        return made
+
+    def calm(self, strike: NameStrike) -> None:
+        """Answer by that rule no more; safe to call twice."""
+        with self._lock:
+            self._strikes = tuple(one for one in self._strikes if one is not strike)
+
+    @property
+    def strikes(self) -> tuple[NameStrike, ...]:
+        """What is answered by now."""
+        with self._lock:
+            return self._strikes
 
     def refusals(self) -> tuple[Drop, ...]:
         """Return who asked for names that are none of ours since `set_names`, sorted."""
@@ -145,6 +174,7 @@ class Resolver:
 
     def stop(self) -> None:
         """Stop answering and close the sockets; safe to call twice."""
+        self._stopping.set()
         self._waker.close()
         if self._thread.is_alive():
             self._thread.join()
@@ -157,7 +187,7 @@ class Resolver:
             for sock in (self._wake, self._udp, self._tcp):
                 selector.register(sock, selectors.EVENT_READ)
             while True:
-                ready = {key.fileobj for key, _ in selector.select()}
+                ready = {key.fileobj for key, _ in selector.select(self._send_late())}
                 if self._wake in ready:
                     return
                 if self._udp in ready:
@@ -168,12 +198,22 @@ class Resolver:
     def _serve_datagram(self) -> None:
         try:
             question, asker = self._udp.recvfrom(4096)
-            reply = self._respond(question, asker[0])
-            if reply is not None:
+            reply, delay = self._respond(question, asker[0])
+            if reply is not None and delay and len(self._late) < _MAX_LATE:
+                heapq.heappush(self._late, (time.monotonic() + delay, next(self._order), reply, asker))
+            elif reply is not None:
                 self._udp.sendto(reply, asker)
         except OSError:
             # The asker is gone (its ICMP error is reported on our socket) or its packet was dropped: it asks again.
             return
+
+    def _send_late(self) -> float | None:
+        """Send the answers that are due; return how long it is until the next one is, None for never."""
+        while self._late and self._late[0][0] <= time.monotonic():
+            _, _, reply, asker = heapq.heappop(self._late)
+            with contextlib.suppress(OSError):  # as above
+                self._udp.sendto(reply, asker)
+        return max(0.0, self._late[0][0] - time.monotonic()) if self._late else None
 
     def _serve_connection(self) -> None:
         try:
@@ -191,7 +231,9 @@ class Resolver:
             with connection:
                 connection.settimeout(2.0)
                 size = struct.unpack("!H", _receive(connection, 2))[0]
-                reply = self._respond(_receive(connection, size), asker)
+                reply, delay = self._respond(_receive(connection, size), asker)
+                if delay:
+                    self._stopping.wait(delay)
                 if reply is not None:
                     connection.sendall(struct.pack("!H", len(reply)) + reply)
         except (OSError, EOFError):
@@ -200,15 +242,32 @@ class Resolver:
         finally:
             self._places.release()
 
-    def _respond(self, question: bytes, asker: str) -> bytes | None:
+    def _respond(self, question: bytes, asker: str) -> tuple[bytes | None, float]:
+        """Return the answer, if any, and after how many seconds it is to be sent."""
         with self._lock:
-            zone = self._zone
+            zone, strikes = self._zone, self._strikes
         found = answer(question, zone)
-        if found.denied:
+        strike = _struck(question, asker, strikes) if strikes and found.reply is not None else None
+        if found.denied and own_index(DNSRecord.parse(question)) is None:
+            # Whatever a fault makes of it, it was asked for; by which we prove a fault is nobody's attempt.
             with self._lock:
                 full = len(self._refusals) >= _MAX_REFUSALS and (asker, found.denied) not in self._refusals
                 self._refusals[(asker, "(more names)" if full else found.denied)] += 1
-        return found.reply
+        if strike is None:
+            return found.reply, 0.0
+        if strike.kind == "delay":
+            return found.reply, strike.delay.seconds
+        return struck_reply(DNSRecord.parse(question), strike), 0.0
+
+
+def _struck(question: bytes, asker: str, strikes: tuple[NameStrike, ...]) -> NameRule | None:
+    """Return the rule that strikes a question, which has been read before."""
+    asked = DNSRecord.parse(question)
+    name = str(asked.q.qname).rstrip(".").lower()
+    for strike in strikes:
+        if strike.rule.client == asker and strike.rule.matches(name) and strike.decide(asked):
+            return strike.rule
+    return None
 
 
 def _listen(address: str, port: int) -> tuple[socket.socket, socket.socket]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from cleanroom.errors import NetworkError
 from cleanroom.network import bridge
 from cleanroom.network.firewall import Firewall, remove_wall
+from cleanroom.network.name_fault import NameRule, NameStrike
 from cleanroom.network.passage import close_passage, free_passage
 from cleanroom.network.ports import Drop, Slot
 from cleanroom.network.resolver import Resolver, resolv_conf
@@ -128,6 +129,18 @@ class Session:
         """Let the slot's resolver answer `names` (service name → address) and nothing else; forget earlier drops."""
         self._firewall.forget(slot)
         self._resolvers[slot].set_names(names)
+
+    def strike_names(self, slot: int, rule: NameRule) -> NameStrike:
+        """Let the slot's resolver answer by the rule from now on; of several the first one that strikes counts."""
+        return self._resolvers[slot].strike(rule)
+
+    def calm_names(self, slot: int, strike: NameStrike) -> None:
+        """Let it answer by that rule no more; safe to call twice."""
+        self._resolvers[slot].calm(strike)
+
+    def strikes(self, slot: int) -> tuple[NameStrike, ...]:
+        """Return by which rules it answers."""
+        return self._resolvers[slot].strikes
 
     def resolv_conf(self, slot: int) -> str:
         """Return the path of the slot's resolv.conf."""

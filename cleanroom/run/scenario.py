@@ -74,6 +74,7 @@ class Play:
             revive=environment.revive,
             clocks=environment.clocks,
             recreate=environment.recreate,
+            names=self._ports.network,
             policy_restarts={s.name: s.restart.policy != "no" for s in self._stage.plan.suite.services},
             reach=self._stage.reach,
             access=access_of(self._stage.plan.suite),

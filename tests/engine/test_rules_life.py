@@ -6,6 +6,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ from cleanroom.engine.ports import ContainerSpec
 from cleanroom.faults.base import ActiveFault, Evidence
 from cleanroom.faults.ladder import open_fault
 from cleanroom.network.contact import listeners
+from cleanroom.network.name_fault import NameRule, NameStrike
+from cleanroom.network.resolver import Resolver
+from cleanroom.quantity import Duration
 
 SERVICES = ("a", "b", "c")
 
@@ -120,3 +124,45 @@ def test_a_fault_is_proven_and_leaves_nothing(engine, stage, services, case):
     recovery = fault.recovery()
     assert recovery is None or recovery.success
     assert (recovery is None) == (case.startswith("port-"))
+
+
+class OneSlot:
+    """The resolver of the stage's one slot, as a run's network hands it to faults."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+
+    def strike_names(self, _: int, rule: NameRule) -> NameStrike:
+        return self.resolver.strike(rule)
+
+    def calm_names(self, _: int, strike: NameStrike) -> None:
+        self.resolver.calm(strike)
+
+    def strikes(self, _: int) -> tuple[NameStrike, ...]:
+        return self.resolver.strikes
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("dns.nxdomain", {"percent": 50.0}),
+        ("dns.servfail", {"names": ("b", "c")}),
+        ("dns.timeout", {}),
+        ("dns.delay", {"delay": Duration(2 * 10**8)}),
+        ("dns.spoof", {"names": ("*.example.com",), "address": "192.0.2.7"}),
+    ],
+)
+def test_a_fault_of_names_is_proven_and_leaves_nothing(engine, stage, services, kind, parameters):
+    resolver = Resolver(stage.slot.gateway, subnet=stage.slot.subnet)
+    resolver.set_names({name: one.address for name, one in services.items()})
+    resolver.start()
+    try:
+        where = replace(stage.context(*services.values()), names=OneSlot(resolver))
+        fault = open_fault(strike(kind, "a", parameters=parameters), where)
+        with unchanged(engine, *(one.id for one in services.values())):
+            lived(fault)
+        assert resolver.strikes == ()
+        # Whatever was asked to prove it is nobody's attempt to reach anything.
+        assert resolver.refusals() == ()
+    finally:
+        resolver.stop()

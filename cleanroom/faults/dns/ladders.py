@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cleanroom.faults.rung import Ladder
+from cleanroom.faults.dns import names
 
-LADDERS: tuple[Ladder, ...] = ()
+LADDERS = names.LADDERS

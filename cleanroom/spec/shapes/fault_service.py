@@ -53,25 +53,25 @@ _ROUTE = {
 
 DNS: Mapping[str, Kind] = MappingProxyType({
     "dns.nxdomain": Kind(
-        doc="Names that the target asks for do not exist.", parameters=_NAMES, rungs=("resolver",)
+        doc="Names that the target asks for do not exist.", parameters=_NAMES, rungs=("resolver",), available=True,
     ),
     "dns.servfail": Kind(
-        doc="The target's resolver fails.", parameters=_NAMES, rungs=("resolver",)
+        doc="The target's resolver fails.", parameters=_NAMES, rungs=("resolver",), available=True,
     ),
     "dns.timeout": Kind(
-        doc="The target's resolver does not answer.", parameters=_NAMES, rungs=("resolver", "nftables")
+        doc="The target's resolver does not answer.", parameters=_NAMES, rungs=("resolver",), available=True,
     ),
     "dns.delay": Kind(
         doc="The target's resolver answers late.",
         parameters={"delay": parameter(positive_duration, "How late."), **_NAMES},
         required=("delay",),
-        rungs=("resolver",),
+        rungs=("resolver",), available=True,
     ),
     "dns.spoof": Kind(
         doc="Names that the target asks for have another address.",
         parameters={"address": parameter(address, "The address that is answered."), **_NAMES},
         required=("address",),
-        rungs=("resolver",),
+        rungs=("resolver",), available=True,
     ),
 })  # fmt: skip
 

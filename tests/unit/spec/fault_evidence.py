@@ -129,7 +129,17 @@ NETWORK |= {
         "leave": "faults/network/port_exhaustion:PortExhaustion.__init__ event.parameters",
     },
 }
-DNS: dict[str, dict[str, str]] = {}
+_OF_NAMES = {
+    **PINNED,
+    **dict.fromkeys(("names", "percent"), "faults/dns/names:NameTrouble.__init__ event.parameters"),
+}
+DNS: dict[str, dict[str, str]] = {
+    "the fault dns.nxdomain": _OF_NAMES,
+    "the fault dns.servfail": _OF_NAMES,
+    "the fault dns.timeout": _OF_NAMES,
+    "the fault dns.delay": {**_OF_NAMES, "delay": "faults/dns/names:NameTrouble.__init__ event.parameters"},
+    "the fault dns.spoof": {**_OF_NAMES, "address": "faults/dns/names:NameTrouble._rule self._event.parameters"},
+}
 _STREAMS = {"reset": ("after",), "slow_close": ("delay",), "slice": ("size", "delay"), "limit_data": ("bytes",)}
 NETWORK |= {
     f"the fault network.{name}": {
