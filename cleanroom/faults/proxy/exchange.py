@@ -57,6 +57,7 @@ class Exchange:
         self._tally = tally
         self._release = release
         self._rest = b""
+        self._watching: asyncio.Future[None] | None = None
         self.idle = True
         """Whether no request is under way."""
 
@@ -76,7 +77,26 @@ class Exchange:
             if cut.abrupt:
                 self._client.reset()
             else:
-                await self._client.bow_out()
+                await self._leave()
+
+    async def _leave(self) -> None:
+        """End the client's side; nobody else may be waiting for it meanwhile."""
+        await self._unwatch()
+        await self._client.bow_out()
+
+    async def _watch(self, sending: asyncio.Future[None], given: _Given) -> None:
+        """Pass on the client's end while its answer is still to come: it may be what the service waits for."""
+        await asyncio.wait((sending,))
+        if not given.message.rest:
+            await self._client.readable()
+            if self._client.ended():
+                self._server.finish()
+
+    async def _unwatch(self) -> None:
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
     async def _begins_as_http(self) -> bool:
         """Look at the first bytes; pass all of the connection on where they are not those of a request."""
@@ -99,6 +119,7 @@ class Exchange:
 
     async def _tunnel(self, to_server: bytes, to_client: bytes) -> None:
         """Pass on whatever comes, both ways, to the end."""
+        await self._unwatch()
         await self._server.write(to_server)
         await self._client.write(to_client)
         plain = Untouched()
@@ -116,7 +137,7 @@ class Exchange:
         while data := await self._server.read():
             self._tally.egress += len(data)
             await self._client.write(data)
-        await self._client.bow_out()
+        await self._leave()
 
     async def _next(self) -> bool:
         """Serve one request; return whether there may be another."""
@@ -157,11 +178,12 @@ class Exchange:
         if keep:
             return True
         self._server.close()
-        await self._client.bow_out()
+        await self._leave()
         return False
 
     async def _forward(self, given: _Given, strike: Strike | None) -> bool:
         sending = asyncio.ensure_future(self._send(given))
+        self._watching = asyncio.ensure_future(self._watch(sending, given))
         try:
             again = await self._receive(given, strike)
             if again and not sending.done():
@@ -171,11 +193,12 @@ class Exchange:
                 await asyncio.gather(ended, return_exceptions=True)
             if again and not sending.done():
                 # It has answered, and wants to hear no more of this request.
-                await self._client.bow_out()
+                await self._leave()
                 return False
             self._rest = given.message.rest
             return again
         finally:
+            await self._unwatch()
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
@@ -198,7 +221,7 @@ class Exchange:
                 await self._drain(err.held)
                 return False
             if found is None:
-                await self._client.bow_out()
+                await self._leave()
                 return False
             head, raw = found
             self._tally.egress += len(raw)
@@ -261,7 +284,7 @@ class Exchange:
                 left -= len(part)
         except NotHttpError:
             # The service itself broke off: so does the connection.
-            await self._client.bow_out()
+            await self._leave()
             return False
         await self._client.write(b"0\r\n\r\n" if framed else b"")
         return await self._after(message)
@@ -271,7 +294,7 @@ class Exchange:
             async for piece in message.pieces():
                 self._tally.egress += len(piece.raw)
         except NotHttpError:
-            await self._client.bow_out()
+            await self._leave()
             return False
         framing = frozenset({"content-length", "transfer-encoding", "content-encoding", "trailer"})
         await self._client.write(
@@ -282,7 +305,7 @@ class Exchange:
 
     async def _after(self, message: Message) -> bool:
         if message.ended:
-            await self._client.bow_out()
+            await self._leave()
             return False
         if message.rest:
             # More than was asked for: whatever it is, it is the client's.

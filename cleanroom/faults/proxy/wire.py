@@ -52,6 +52,13 @@ class Wire:
             self.moved = time.monotonic()
             return data
 
+    def ended(self) -> bool:
+        """Whether the other side's end is what comes next; takes nothing."""
+        try:
+            return not self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+
     async def write(self, data: bytes) -> None:
         """Send all of it; returns when the kernel has taken it."""
         if data:
