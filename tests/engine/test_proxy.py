@@ -19,6 +19,7 @@ from images import make_images
 from cleanroom.drive.reach import Container
 from cleanroom.errors import CapabilityError
 from cleanroom.faults.ladder import open_fault
+from cleanroom.faults.proxy import fault as proxy_fault
 from cleanroom.faults.proxy.fault import ProxyFault
 from cleanroom.network.command import run
 from cleanroom.quantity import Duration, Size
@@ -195,7 +196,8 @@ def process_of(fault: object) -> int:
     return hit.process.pid
 
 
-def test_rules_that_somebody_removed_are_a_lapse_and_no_effect(stage, web):
+def test_rules_that_somebody_removed_are_a_lapse_and_no_effect(stage, web, monkeypatch):
+    monkeypatch.setattr(proxy_fault, "TIMEOUT", 1.5)
     fault = open_fault(strike("network.reset", "web", ports=(ECHO,)), stage.context(web))
     fault.inject()
     inside(stage, web, "nft", "delete", "table", "ip", "clr_proxy")

@@ -131,6 +131,7 @@ class ProxyFault:
                 facts.update({f"{hit.name}.{way}.{name}": value for name, value in seen.facts.items()})
                 if seen.wrong:
                     weak.append(f"a connection {way} {hit.name}: {seen.wrong}")
+                    break
             facts[f"{hit.name}.connections_reset"] = hit.redirect.old
         return Evidence(holds=not weak and bool(self._hits), facts=facts, reason="; ".join(weak))
 

@@ -145,9 +145,11 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
         rungs=_FILTER, of_network=True, direction="ingress", in_container=False, struck_by=_LINK, available=True,
     ),
     "network.reset": Kind(
-        doc="Connections are reset.",
+        doc="Connections are reset; those from before the fault as soon as one side says something.",
         parameters={
-            "after": parameter(size, "How many bytes pass before, in each connection.", "0", example="1KiB")
+            "after": parameter(
+                size, "How many bytes of `direction` pass before, in each connection.", "0", example="1KiB"
+            )
         },
         rungs=_PROXY, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),
@@ -172,7 +174,7 @@ NETWORK: Mapping[str, Kind] = MappingProxyType({
     ),
     "network.limit_data": Kind(
         doc="Connections are closed once so many bytes have passed.",
-        parameters={"bytes": parameter(positive_size, "In each connection.", example="1KiB")},
+        parameters={"bytes": parameter(positive_size, "Of `direction`, in each connection.", example="1KiB")},
         required=("bytes",),
         rungs=_PROXY, of_network=True, in_container=False, struck_by=_LINK, available=True,
     ),

@@ -46,8 +46,12 @@ _NAMES = {
     "percent": parameter(percent, "The share of questions, each decided by the seeded stream.", "100"),
 }
 _ROUTE = {
-    "route": parameter(route, "Which requests: a glob over paths, with or without a method before it.", '"*"',
-                       example='"POST /orders*"'),
+    "route": parameter(
+        route,
+        "Which requests to the target: a glob over paths, with or without a method before it. TLS and HTTP/2 pass "
+        "untouched.",
+        '"*"', example='"POST /orders*"',
+    ),
     "percent": parameter(percent, "The share of these requests, each decided by the seeded stream.", "100"),
 }  # fmt: skip
 

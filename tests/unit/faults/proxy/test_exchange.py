@@ -22,35 +22,32 @@ GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 Between = Callable[[Wire, Wire], Awaitable[None]]
 
 
-async def through(between: Between, sent: list[bytes], replies: list[bytes]) -> tuple[bytes, bytes]:
-    """What the service and the client receive when the client sends these pieces and the service answers with those.
-
-    Both go on when the other side has nothing more to say for a moment, and end when they have sent everything.
-    """
+async def through(between: Between, sent: list[bytes], replies: list[bytes], expects: int) -> tuple[bytes, bytes]:
+    """What the service and the client receive: the service answers when it has heard so many bytes."""
     ends = [socket.socketpair() for _ in range(2)]
     client, inner_client, inner_server, server = (Wire(one) for pair in ends for one in pair)
 
-    async def speak(wire: Wire, pieces: list[bytes], first: bytes) -> bytes:
-        heard = b""
-        if first:
-            heard = await wire.read()
+    async def say(wire: Wire, pieces: list[bytes]) -> None:
         for piece in pieces:
             await wire.write(piece)
             await asyncio.sleep(0)
-        while data := await wire.read():
+
+    async def hear(wire: Wire, most: float) -> bytes:
+        heard = b""
+        while len(heard) < most and (data := await wire.read()):
             heard += data
         return heard
 
     async def call() -> bytes:
-        reading = asyncio.ensure_future(speak(client, sent, b""))
-        await asyncio.sleep(0.02)
+        await say(client, sent)
         client.finish()
-        return await reading
+        return await hear(client, float("inf"))
 
     async def serve() -> bytes:
-        heard = await speak(server, replies, b"wait")
+        heard = await hear(server, expects)
+        await say(server, replies)
         server.finish()
-        return heard
+        return heard + await hear(server, float("inf"))
 
     calling, serving = asyncio.ensure_future(call()), asyncio.ensure_future(serve())
     working = asyncio.ensure_future(between(inner_client, inner_server))
@@ -72,8 +69,9 @@ def http(kind: str = "status", tally: Tally | None = None, **parameters: object)
     ).serve()
 
 
-def run(between: Between, sent: list[bytes], replies: list[bytes]) -> tuple[bytes, bytes]:
-    return asyncio.run(through(between, sent, replies))
+def run(between: Between, sent: list[bytes], replies: list[bytes], expects: int | None = None) -> tuple[bytes, bytes]:
+    whole = sum(len(piece) for piece in sent)
+    return asyncio.run(through(between, sent, replies, whole if expects is None else expects))
 
 
 def cut_up(data: bytes, places: list[int]) -> list[bytes]:
@@ -189,7 +187,7 @@ def test_chunks_are_cut_to_a_whole_chunk_and_have_no_end():
 def test_struck_requests_do_not_reach_the_service_and_pipelined_ones_keep_their_order():
     tally = Tally()
     post = b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
-    heard, found = run(http("status", tally, route=parse_route("POST /b"), code=503), [post + GET], [OK])
+    heard, found = run(http("status", tally, route=parse_route("POST /b"), code=503), [post + GET], [OK], len(GET))
     assert heard == GET
     assert found.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert found.endswith(OK)
@@ -228,7 +226,7 @@ def test_an_upgrade_passes_as_a_stream():
     ask = b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     yes = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi"
     tally = Tally()
-    heard, found = run(http("status", tally), [ask, b"\x81\x82...."], [yes, b"\x88"])
+    heard, found = run(http("status", tally), [ask, b"\x81\x82...."], [yes, b"\x88"], len(ask))
     assert (heard, found) == (ask + b"\x81\x82....", yes + b"\x88")
     assert tally.passed == {"upgraded": 1}
 
