@@ -15,6 +15,8 @@ _TIMEOUT = 10.0
 _CHUNK = 1 << 16
 # Less under way than any queue holds: nothing is lost, and what arrives does so evenly.
 WINDOW = 1 << 16
+# Beyond what the machine allows programs by themselves (Linux's number where Python does not name it).
+_BUFFER = getattr(socket, "SO_RCVBUFFORCE", 33)
 # Of 1514 bytes of a frame 1448 are data: Ethernet, IPv4, TCP with time stamps.
 _FRAME, _DATA = 1514, 1448
 
@@ -54,13 +56,13 @@ def _connected(
     """Return both ends: the one inside the namespace first."""
     with in_namespace(inside, lambda: socket.create_server((address, 0))) as server:
         server.settimeout(_TIMEOUT)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+        server.setsockopt(socket.SOL_SOCKET, _BUFFER, window)
 
         def connect() -> socket.socket:
             made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             made.settimeout(_TIMEOUT)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+            made.setsockopt(socket.SOL_SOCKET, _BUFFER, window)
             try:
                 if port:
                     made.bind(("", port))

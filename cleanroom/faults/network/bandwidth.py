@@ -20,7 +20,7 @@ _BURSTS_A_SECOND = 50
 _LEAST_BURST = 1600
 _QUICK, _LONG = 0.2, 1.0
 # A tenth of a second's worth under way keeps the link busy.
-_WINDOWS_A_SECOND, _LEAST_WINDOW = 10, 8192
+_WINDOWS_A_SECOND, _LEAST_WINDOW, _MOST_WINDOW = 10, 8192, 1 << 22
 _LOOK, _LOOKS = 0.02, 100
 # Slower, a second's worth is too few packets; faster, this machine is the limit.
 SLOWEST, FASTEST = Rate(10**5), Rate(10**9)
@@ -73,7 +73,7 @@ class Narrow(Emulated):
         for way in self._ways():
             # A share of the limit, whatever its rate: the burst and the connection's own beginning are over then.
             skip, window = 2 * self._rate.burst + self._rate.bits // 80, self._rate.bits // _WINDOWS_A_SECOND
-            found = self._carried(hit, way, _LONG, skip, max(_LEAST_WINDOW, min(WINDOW, window // 8)))
+            found = self._carried(hit, way, _LONG, skip, max(_LEAST_WINDOW, min(_MOST_WINDOW, window // 8)))
             counted = self._drain(hit)
             facts[f"{hit.name}.{way}_before_mbit"] = _mbit(self._before[hit.name, way])
             facts[f"{hit.name}.{way}_during_mbit"] = _mbit(found)
