@@ -151,8 +151,8 @@ def _forever(orders: socket.socket) -> None:
 def _become(connection: int, namespace: int) -> None:
     """Be a worker, to the end of this process."""
     code = 1
-    # What is due must not wait for a busy machine (p99 at a load of 15: 0.5 ms instead of 16). Where that is not allowed it
-    # is as late as everybody else.
+    # What is due must not wait for a busy machine: p99 at a load of 15 is 0.5 ms instead of 16.
+    # Where that is not allowed it is as late as everybody else.
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_FIRST))
     try:
