@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from cleanroom.engine.payload import container_body, network_body, state_of
+from dataclasses import replace
+
+from cleanroom.engine.payload import command_of, container_body, network_body, state_of, volumes_of
 from cleanroom.engine.ports import ContainerSpec, Mount
 
 
@@ -56,3 +58,20 @@ def test_a_state_survives_what_an_engine_leaves_out() -> None:
     state = state_of({"Id": "1", "Name": "/n", "State": {"Status": "exited", "ExitCode": 137, "OOMKilled": True}})
     assert (state.name, state.status, state.exit_code, state.oom_killed) == ("n", "exited", 137, True)
     assert (state.pid, state.address, state.restart_count) == (0, "", 0)
+
+
+def test_what_a_container_executes_and_its_volumes_are_those_that_the_engine_tells():
+    found = {
+        "Path": "server", "Args": ["--port", "1"], "Config": {"Env": ["A=b", "PATH=/one:/two"]},
+        "Mounts": [{"Type": "volume", "Name": "v1", "Destination": "/data"}, {"Type": "bind", "Destination": "/etc/x"}],
+    }  # fmt: skip
+    assert command_of(found).words == ("server", "--port", "1")
+    assert command_of(found).path == ("/one", "/two")
+    assert command_of({"Path": "server", "Config": {}}).path[-1] == "/bin"
+    assert volumes_of(found) == {"/data": "v1"}
+
+
+def test_a_container_can_have_the_volumes_of_another():
+    spec = ContainerSpec(name="n", image="i", volumes_from="c0ffee")
+    assert container_body(spec, {})["HostConfig"]["VolumesFrom"] == ["c0ffee"]
+    assert "VolumesFrom" not in container_body(replace(spec, volumes_from=""), {})["HostConfig"]

@@ -61,6 +61,9 @@ class Engine:
         self.on_kill: Callable[[str, str], None] = lambda name, _: self.end(name)
         self.kills: list[tuple[str, str]] = []
         self.revived: list[str] = []
+        self.stops: list[tuple[str, Duration]] = []
+        self.on_stop: Callable[[str], None] = lambda name: self.end(name, 143)
+        self.mounted: dict[str, dict[str, str]] = {}
 
     def inspect(self, container: str) -> ContainerState:
         return self.states[container]
@@ -68,6 +71,22 @@ class Engine:
     def kill(self, container: str, signal: str = "KILL") -> None:
         self.kills.append((container, signal))
         self.on_kill(container, signal)
+
+    def start(self, container: str) -> None:
+        self.begin(container)
+
+    def stop(self, container: str, grace: Duration) -> None:
+        self.stops.append((container, grace))
+        self.on_stop(container)
+
+    def pause(self, container: str) -> None:
+        self.states[container] = replace(self.states[container], status="paused")
+
+    def unpause(self, container: str) -> None:
+        self.states[container] = replace(self.states[container], status="running")
+
+    def volumes(self, container: str) -> dict[str, str]:
+        return self.mounted.get(container, {})
 
     def end(self, name: str, exit_code: int = 137, status: str = "exited") -> None:
         self.states[name] = replace(
