@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -14,6 +14,7 @@ from cleanroom.engine.service import (
     container_name,
     container_spec,
     remove_services,
+    replace_service,
     start_services,
     stop_services,
 )
@@ -22,6 +23,7 @@ from cleanroom.quantity import Duration, Size
 from cleanroom.spec.probe import ExitProbe, Probe
 from cleanroom.spec.service import Limits, Restart, Service
 from cleanroom.spec.source import Position
+from tests.fakes import FakeEngine
 
 
 @dataclass
@@ -201,3 +203,23 @@ def test_a_service_that_cannot_be_stopped_or_removed_does_not_keep_the_others() 
     assert ("stop 2s", "db") in engine.acts
     assert remove_services(engine, SYSTEM) == ("cannot remove api",)  # type: ignore[arg-type]
     assert ("remove", "web") in engine.acts
+
+
+@pytest.mark.parametrize(("keep", "volumes", "calls"), [
+    (True, {"/data": "v"}, ["volumes", "rename", "create", "remove"]),
+    (True, {}, ["volumes", "remove", "create"]),
+    (False, {"/data": "v"}, ["remove", "create"]),
+])  # fmt: skip
+def test_another_container_takes_the_name_and_where_asked_the_volumes(keep, volumes, calls):
+    engine = FakeEngine(networks={"n"})
+    old = engine.create(container_spec(placed("db")))
+    (name,) = engine.containers
+    engine.containers[name].volumes = volumes
+    engine.calls.clear()
+    made = replace_service(
+        engine, placed("db"), old, keep_volumes=keep, change=lambda spec: replace(spec, user="somebody")
+    )
+    assert engine.calls == calls
+    assert list(engine.containers) == [name]
+    assert (engine.containers[name].id, engine.containers[name].spec.user) == (made, "somebody")
+    assert engine.containers[name].spec.volumes_from == (old if keep and volumes else "")
