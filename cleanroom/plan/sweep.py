@@ -54,4 +54,7 @@ def _cases(suite: Suite, scenario: Scenario) -> Iterator[Scenario]:
         given: dict[str, ParameterValue] = {**sweep.parameters, "values": cast("ParameterValue", (value,))}
         one = replace(sweep, parameters=MappingProxyType(given))
         chaos = tuple(one if fault is sweep else fault for fault in scenario.chaos)
-        yield replace(scenario, name=f"{scenario.name} [{sweep.parameters['parameter']}={value}]", chaos=chaos)
+        suffix = f" [{sweep.parameters['parameter']}={value}]"
+        # A plan that is made of a plan's suite is the same plan.
+        done = len(values) == 1 and scenario.name.endswith(suffix)
+        yield replace(scenario, name=scenario.name if done else scenario.name + suffix, chaos=chaos)
