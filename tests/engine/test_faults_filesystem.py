@@ -302,6 +302,22 @@ def test_a_file_that_was_opened_under_the_fault_works_on_after_it(stage, service
     assert sh(stage, service, "cat /data/in/x") == "new"
 
 
+def test_a_server_of_files_that_dies_under_the_fault_is_told_and_nothing_of_it_stays(engine, stage, service):
+    with unchanged(engine, service.id, files=files(stage, service)):
+        fault = strike_at(
+            stage, service, "io_error", path="/data/in", operations=("fsync",), errno="EIO", percent=100.0
+        )
+        assert fault.verify().holds
+        fault._hits[0].worker.process.kill()
+        fault._hits[0].worker.process.wait(20)
+        assert py(stage, service, "os.listdir('/data/in')") in ("ENOTCONN", "ECONNABORTED")
+        fault.revert()
+        gone = fault.verify_reversal()
+        assert gone.holds, gone
+        assert "ended early" in gone.lapsed
+        assert py(stage, service, "os.listdir('/data/in')") == "['x']"
+
+
 @pytest.mark.parametrize(
     ("kind", "parameters", "why"),
     [

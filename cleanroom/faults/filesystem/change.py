@@ -60,7 +60,7 @@ class Change(OnPath):
     def _still_covers(self, hit: Hit) -> bool:
         now = hit.tree.now()
         if now == "same":
-            if hit.tree.mounted(hit.state["real"])[-1:] == hit.state["mount"]:
+            if hit.tree.mounted(hit.state["real"])[-1:] == hit.state.get("mount", ()):
                 return True
             hit.lapses.append(f"what covered {self._path} was taken away by somebody else")
         elif now == "restarted":

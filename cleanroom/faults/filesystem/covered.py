@@ -51,11 +51,15 @@ class Covered(OnPath):
         hit.state = hit.tree.do("swept.apply", self._job(hit))
         before = self._probe(hit, rounds=1)
         early = [name for name in self._named(before) if before["operations"][name]["struck"]] or before["errors"]
+        hit.state["early"] = ", ".join(map(str, early))
+        hit.state["below"] = hit.tree.mounted(hit.state["real"])
         hit.worker = hit.tree.hold("cover", self._job(hit))
         hit.worker.answer()
         hit.applied = True
-        hit.state["mount"] = hit.tree.mounted(hit.state["real"])[-1:]
-        hit.state["early"] = ", ".join(map(str, early))
+
+    def _covers(self, hit: Hit) -> bool:
+        """Whether something is mounted there that was not before: of a worker that died on the way, too."""
+        return hit.tree.mounted(hit.state["real"])[-1:] not in (hit.state["below"][-1:], ())
 
     def _named(self, told: dict[str, Any]) -> list[str]:
         return [name for name in told["operations"] if name in self._operations]
@@ -96,17 +100,17 @@ class Covered(OnPath):
         if hit.worker is None:
             return
         alive = hit.worker.process.poll() is None
-        if not alive:
+        if not alive and hit.applied:
             hit.lapses.append("the process that served the directory ended early")
-        else:
+        elif alive:
             hit.worker.say("heal")
             with contextlib.suppress(EngineError):
                 hit.facts.update({key: value for key, value in hit.worker.answer().items() if key != "by_operation"})
         now = hit.tree.now()
         try:
             if now != "gone":
-                covers = now == "same" and hit.tree.mounted(hit.state["real"])[-1:] == hit.state["mount"]
-                if now == "same" and not covers:
+                covers = now == "same" and self._covers(hit)
+                if now == "same" and hit.applied and not covers:
                     hit.lapses.append(f"what covered {self._path} was taken away by somebody else")
                 if now == "restarted":
                     hit.lapses.append("it was restarted, and ran on without the fault")
@@ -133,7 +137,7 @@ class Covered(OnPath):
         if hit.tree.now() != "same":
             return Evidence(holds=True)
         said = hit.tree.do("swept.gone", self._job(hit))
-        covered = hit.tree.mounted(hit.state["real"])[-1:] == hit.state.get("mount", ())
+        covered = self._covers(hit)
         after = self._probe(hit, rounds=1)
         # What was so before the fault is nothing that it left.
         slow = [] if hit.state["early"] else [n for n in self._named(after) if after["operations"][n]["struck"]]

@@ -21,7 +21,7 @@ from cleanroom.faults.filesystem import wire
 from cleanroom.faults.filesystem.files import Files
 from cleanroom.faults.filesystem.refusal import RefusedError
 from cleanroom.faults.filesystem.strikes import Strikes
-from cleanroom.faults.filesystem.system import mount_fuse
+from cleanroom.faults.filesystem.system import mount_fuse, unmount
 from cleanroom.faults.filesystem.wire import Request
 
 DEVICE = "/dev/fuse"
@@ -67,7 +67,11 @@ def hold(job: Job, answer: Answer) -> None:
         mount_fuse(job["device"], path, os.fstat(root).st_mode)
     except OSError as err:
         raise RefusedError(f"FUSE cannot be mounted at {path}: {err.strerror}") from err
-    served.begin()
+    try:
+        served.begin()
+    except RefusedError:
+        unmount(path)
+        raise
     answer({"done": {"process": os.getpid()}})
     served.serve(answer)
 
