@@ -214,7 +214,7 @@ FILESYSTEM: dict[str, dict[str, str]] = {
     **_filesystem("lock", _HELD, "kind"),
     **_filesystem("churn", _HELD, "workers", "files"),
 }
-_ALTERED = {**OF_ALL, "backend": "faults/clock/alter:opener event.fault.backend"}
+_ALTERED = {**OF_ALL, "backend": "faults/clock/alter:opener.open_clock event.fault.backend"}
 CLOCK: dict[str, dict[str, str]] = {
     "the fault clock.skew": {**_ALTERED, "offset": "faults/clock/alter:Skew.tell self._event.parameters"},
     "the fault clock.jump": {
@@ -223,7 +223,8 @@ CLOCK: dict[str, dict[str, str]] = {
         "every": "faults/clock/alter:Jump.__init__ event.parameters",
     },
     "the fault clock.rate": {**_ALTERED, "rate": "faults/clock/alter:Rate.tell self._event.parameters"},
-    "the fault clock.freeze": {**_ALTERED, "at": "faults/clock/alter:Freeze.tell self._event.parameters"},
+    "the fault clock.freeze": {**_ALTERED, "parameters": "faults/clock/alter:Freeze.tell self._event.parameters"},
+    "the fault clock.freeze.parameters": {"at": "faults/clock/alter:Freeze.tell self._event.parameters"},
 }
 DEPENDENCY: dict[str, dict[str, str]] = {
     "the fault dependency.down": {**PINNED, "mode": "faults/dependency/down:open_down event.parameters"},
