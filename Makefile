@@ -38,6 +38,10 @@ test-e2e: venv-dev image ## The action itself, in workflows run on this machine
 test-full: venv-dev image ## Every test, the long ones too; the outcome goes to docs/test-full.txt
 	@$(ENGINE); scripts/full.sh
 
+.PHONY: test-kernel
+test-kernel: venv-dev image ## The faults on a hosted runner's kernel, in a machine of your own; says how, and docs/test-kernel.txt has the outcome
+	@$(ENGINE); tests/kernel/run.sh
+
 .PHONY: lint
 lint: venv-dev ## Format, rules, types, layers, shell, Dockerfile, action and workflows
 	@echo '==> Linting'; scripts/lint.sh

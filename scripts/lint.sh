@@ -25,7 +25,7 @@ check format ruff format --check .
 check ruff ruff check .
 check mypy mypy --cache-dir "$BUILD/mypy"
 check layers lint-imports --cache-dir "$BUILD/import-linter"
-check shellcheck shellcheck --external-sources --source-path="$ROOT" scripts/*.sh .ci/run
+check shellcheck shellcheck --external-sources --source-path="$ROOT" scripts/*.sh tests/kernel/*.sh .ci/run
 check hadolint hadolint Dockerfile
 check action check-jsonschema --builtin-schema vendor.github-actions action.yml
 check workflows check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
