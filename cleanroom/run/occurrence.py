@@ -118,6 +118,9 @@ class Occurrence:
                 self._strike()
             except Exception as err:  # noqa: BLE001 - a defect in a fault must not keep the others from their reversal
                 self._trouble(trouble_of(err).message)
+            if self._fault is not None and not self.record.injected:
+                # What it had done by then would stand until its end, and be called no fault.
+                self.revert()
 
     def _begin(self) -> None:
         self._begun = True

@@ -20,8 +20,11 @@ def judge_faults(events: Iterable[FaultEvent], records: Iterable[FaultRecord]) -
 
 
 def unreverted(records: Iterable[FaultRecord]) -> tuple[FaultRecord, ...]:
-    """Return the faults that were injected and could not be taken back: the run cannot vouch for what came after."""
-    return tuple(r for r in records if r.drawn and r.injected and not r.reverted)
+    """Return the faults that could not be taken back: the run cannot vouch for what came after.
+
+    An injection that was tried and failed half-way counts as well: what it had done by then is there all the same.
+    """
+    return tuple(r for r in records if r.drawn and (r.injected or r.window[0]) and not r.reverted)
 
 
 def _judge_one(occurrence: Occurrence) -> tuple[Check, ...]:
@@ -40,7 +43,7 @@ def _judge_one(occurrence: Occurrence) -> tuple[Check, ...]:
         allowed=(fault.allow_inconclusive or occurrence.leave) if occurrence.unproven else "",
         note="" if fault.verify else f"not measured, by the spec: {fault.verify_reason or 'verify: false'}",
     )
-    if record is None or not record.injected:
+    if record is None or not (record.injected or unreverted((record,))):
         return (effect,)
     return (effect, _reversal(record, name, effect), *_recovery(record, name, effect))
 

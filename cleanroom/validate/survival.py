@@ -10,6 +10,7 @@ from cleanroom.validate import wording
 from cleanroom.validate.model import Check, Finding
 
 RULE = "service.ended"
+_KILL = "container.kill"
 _REMEDY = (
     "its log in the report says why; a service that is to end says so with `ready: [{exit: 0}]`, "
     "one that may crash has a `restart` policy"
@@ -22,10 +23,10 @@ def judge_survival(plan: Plan, scenario: Scenario, record: ScenarioRecord) -> Ch
     Explained is the end of a one-shot service, of one that a fault killed for good, and of one of which a fault's
     recovery says already that it did not come back. An end with exit code 0, and restarts by a policy, are warnings.
     """
-    struck = _struck(plan, scenario, shared=record.shared)
+    struck = _struck(record) | (_planned_elsewhere(plan, scenario) if record.shared else frozenset())
     lost = {t for f in record.faults if f.recovery is not None and not f.recovery.success for t in f.targets}
     lost |= {name for name, revive in struck if revive == "none"}
-    touched = {name for name, _ in struck}
+    touched = {name for name, _ in struck} | _brought_back(record)
     findings: tuple[Finding, ...] = ()
     if record.trouble is None:
         found = (_of_one(plan, s, scenario, touched) for s in record.services if s.name not in lost)
@@ -33,17 +34,33 @@ def judge_survival(plan: Plan, scenario: Scenario, record: ScenarioRecord) -> Ch
     return Check(rule=RULE, name="services stayed up", at=scenario.at, findings=findings)
 
 
-def _struck(plan: Plan, scenario: Scenario, *, shared: bool) -> frozenset[tuple[str, str]]:
-    """Return (service, revive) of every planned kill in the environment; in a shared one of all scenarios."""
-    names = [s.name for s in plan.suite.scenarios] if shared else [scenario.name]
+def _struck(record: ScenarioRecord) -> frozenset[tuple[str, str]]:
+    """Return (service, revive) of every kill that was seen to end its target: a planned one ended nobody."""
+    return frozenset(
+        (target, str(fault.parameters.get("revive", "")))
+        for fault in record.faults
+        if fault.kind == _KILL and fault.verified
+        for target in fault.targets
+    )
+
+
+def _planned_elsewhere(plan: Plan, scenario: Scenario) -> frozenset[tuple[str, str]]:
+    """Return (service, revive) of every planned kill in the other scenarios of a shared environment."""
     return frozenset(
         (target, str(event.parameters.get("revive", "")))
-        for name in names
-        for planned in plan.timeline(name)
+        for other in plan.suite.scenarios
+        if other.name != scenario.name
+        for planned in plan.timeline(other.name)
         for event in planned.walk()
-        if event.drawn and event.fault.kind == "container.kill"
+        if event.drawn and event.fault.kind == _KILL
         for target in event.targets
     )
+
+
+def _brought_back(record: ScenarioRecord) -> set[str]:
+    """Return the services that a fault ended so that their policy was to bring them back."""
+    ended = (f for f in record.faults if f.verified and f.recovery is not None and f.recovery.strategy == "policy")
+    return {target for fault in ended for target in fault.targets}
 
 
 def _of_one(plan: Plan, record: ServiceRecord, scenario: Scenario, touched: set[str]) -> Finding | None:

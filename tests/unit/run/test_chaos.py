@@ -192,6 +192,17 @@ def test_an_injection_that_failed_half_way_and_stays_is_stuck_too():
     assert stuck_in(record)
 
 
+def test_what_an_injection_that_failed_had_done_by_then_is_taken_back_at_once():
+    stand = Stand((latency(until_step="look"),), shapes={"slow": {"fail": "inject"}})
+    stand.chaos.before_step("place")
+    assert stand.story == ["journal slow#0", "inject slow#0", "revert slow#0", "verify_reversal slow#0",
+                           "journal slow#0"]  # fmt: skip
+    (record,) = stand.chaos.records()
+    assert (record.injected, record.reverted) == (False, True)
+    stand.chaos.finish()
+    assert stand.only("revert") == ["revert slow#0"]
+
+
 @pytest.mark.parametrize(("shape", "words"), [({"holds": False}, "nothing changed"), ({"fail": "verify"}, "verify of")])
 def test_an_effect_without_evidence_is_inconclusive(shape, words):
     stand = Stand((latency(),), shapes={"slow": shape})

@@ -67,7 +67,19 @@ def test_a_fault_that_was_not_taken_back_is_a_finding():
     (found,) = findings(judge_faults((event(SLOW),), (stuck,)))
 
     assert (found.rule, found.found) == ("fault.reverted", "tc: busy")
-    assert unreverted((stuck, bitten(SLOW), bitten(SLOW, injected=False, reverted=False))) == (stuck,)
+    never = bitten(SLOW, injected=False, reverted=False, window=(0, 0))
+    assert unreverted((stuck, bitten(SLOW), never)) == (stuck,)
+
+
+def test_an_injection_that_failed_half_way_and_stays_is_a_finding_whatever_was_allowed():
+    lenient = fault(allow_inconclusive="no netem here")
+    half = bitten(lenient, injected=False, verified=False, reverted=False, reason="tc: busy")
+
+    checks = judge_faults((event(lenient),), (half,))
+
+    assert [c.rule for c in checks] == ["fault.verified", "fault.reverted"]
+    assert rules(checks) == ["fault.reverted"]
+    assert unreverted((half,)) == (half,)
 
 
 @pytest.mark.parametrize(("success", "broken"), [(True, []), (False, ["fault.recovery"])])

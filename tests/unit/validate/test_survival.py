@@ -29,6 +29,10 @@ def killed(revive, **kw):
     return replace(event(KILL, **kw), parameters={"revive": revive})
 
 
+def kill(revive, **kw):
+    return bitten(KILL, parameters={"revive": revive}, **kw)
+
+
 def test_a_service_that_ran_until_it_was_stopped_holds_whatever_its_exit_code_then():
     assert findings(judged(died(ended_early="", exit_code=137))) == ()
 
@@ -47,7 +51,12 @@ def test_want_of_memory_and_a_loop_of_crashes_are_named():
 def test_an_end_without_error_and_a_restart_by_policy_are_told_and_break_nothing():
     assert [f.level for f in findings(judged(died(exit_code=0)))] == ["warning"]
     assert [f.level for f in findings(judged(died(ended_early="", restarts=2)))] == ["warning"]
-    assert findings(judged(died(ended_early="", restarts=2), killed("policy"))) == ()
+    by_policy = RecoveryRecord(strategy="policy", duration_ns=1, success=True)
+    for kind in ("container.kill", "container.crash_loop", "container.exit", "container.oom"):
+        struck = bitten(fault("crash", kind=kind), recovery=by_policy)
+        assert findings(judged(died(ended_early="", restarts=2), faults=(struck,))) == ()
+    others = bitten(KILL, recovery=by_policy, targets=("db",))
+    assert len(findings(judged(died(ended_early="", restarts=2), faults=(others,)))) == 1
 
 
 def test_a_service_that_is_to_end_may():
@@ -56,9 +65,17 @@ def test_a_service_that_is_to_end_may():
 
 
 def test_a_kill_for_good_explains_it_and_one_that_was_to_be_revived_does_not():
-    assert findings(judged(died(), killed("none"))) == ()
-    assert len(findings(judged(died(), killed("default")))) == 1
+    assert findings(judged(died(), killed("none"), faults=(kill("none"),))) == ()
+    assert len(findings(judged(died(), killed("default"), faults=(kill("default"),)))) == 1
     assert len(findings(judged(died(), killed("none", drawn=False)))) == 1
+
+
+def test_a_kill_that_was_only_planned_or_ended_nobody_explains_nothing():
+    assert len(findings(judged(died(), killed("none")))) == 1
+    refused = kill("none", injected=False, verified=False)
+    assert len(findings(judged(died(), killed("none"), faults=(refused,)))) == 1
+    survived = kill("none", verified=False)
+    assert len(findings(judged(died(), killed("none"), faults=(survived,)))) == 1
 
 
 def test_what_did_not_come_back_is_said_once():
