@@ -105,8 +105,13 @@ def packets_by_index(wire: Wire, name: str) -> tuple[dict[str, object], bool]:
     effect, packets = EFFECTS[name]
     runs = [struck(wire, effect, packets, SEED) for _ in range(RUNS)]
     other = struck(wire, effect, packets, OTHER)
-    holds = bool(runs[0]) and all(run == runs[0] for run in runs) and other != runs[0]
-    return {"packets": packets, "runs": runs, "with another seed": other}, holds
+    facts: dict[str, object] = {"packets": packets, "runs": runs, "with another seed": other}
+    if isinstance(effect, Corrupt):
+        # The packet is the seed's, the bit the kernel's own choice: one in the sender's hardware address harms nothing.
+        facts["drawn"] = drawn = struck(wire, Duplicate(percent=effect.percent), packets, SEED)
+        seeded = all(2 * len(drawn) // 3 <= len(run) and {*run} <= {*drawn} for run in runs)
+        return facts, bool(drawn) and seeded and not {*other} <= {*drawn}
+    return facts, bool(runs[0]) and all(run == runs[0] for run in runs) and other != runs[0]
 
 
 def latency(wire: Wire) -> tuple[dict[str, object], bool]:

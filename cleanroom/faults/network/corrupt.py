@@ -27,6 +27,6 @@ def open_corrupt(event: FaultEvent, context: FaultContext) -> Sampled:
 
 LADDER = Ladder(
     kind="network.corrupt",
-    rungs=(netem_rung(_PROOF), queue_rung("changes a bit of packets", _PROOF)),
+    rungs=(netem_rung(_PROOF, but="; which bit, the kernel decides"), queue_rung("changes a bit of packets", _PROOF)),
     open=open_corrupt,
 )

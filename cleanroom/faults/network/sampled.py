@@ -145,10 +145,10 @@ def _tail(chances: list[float], outside: float) -> int:
     return len(chances) - 1
 
 
-def netem_rung(proof: str) -> Rung:
-    """Return the kernel's own emulator as a rung, proven so."""
+def netem_rung(proof: str, but: str = "") -> Rung:
+    """Return the kernel's own emulator as a rung, proven so; `but` is what of it no seed decides."""
     return Rung(
-        name="netem", mechanism="tc qdisc netem with a seed, in the one tree of the target's interface",
+        name="netem", mechanism=f"tc qdisc netem with a seed, in the one tree of the target's interface{but}",
         needs=("tc", "kernel sch_netem"), proof=proof,
     )  # fmt: skip
 
