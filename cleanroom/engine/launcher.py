@@ -19,6 +19,7 @@ from cleanroom.engine.modes import find_self
 from cleanroom.engine.raw import CONFLICT, EngineRefusalError, RawEngine, Stream
 from cleanroom.engine.seed import serve
 from cleanroom.engine.sweep import left_of_run, sweep
+from cleanroom.engine.thaw import dying, thawing
 from cleanroom.engine.watcher import Watcher
 from cleanroom.engine.workspace import WORKSPACE_LIMIT, Selection, pack, unpack
 from cleanroom.errors import CapabilityError, EngineError, ExitCode
@@ -117,6 +118,8 @@ class CellRun:
             engine.put_archive(made.id, "/", workspace)
             self._lap("workspace copied", started)
             started = time.monotonic()
+            first = int((engine.inspect(made.id) or {"State": {"Pid": 0}})["State"]["Pid"])
+            stack.enter_context(thawing(made.id, lambda: dying(first, made.id)))
             code = made.conversation.run((*cell.PYTHON, *self.options.worker), environment)
             self._lap("worker", started)
             started = time.monotonic()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cleanroom.engine.thaw import thawing
 from cleanroom.errors import EngineError
 
 if TYPE_CHECKING:
@@ -140,9 +141,12 @@ class RawEngine:
 
     def remove(self, container: str) -> bool:
         """Kill and remove a container with its anonymous volumes; False when there was none (or it is going)."""
-        return self._gone_is_fine(
-            f"removing container {container[:12]}", lambda: self._api.remove_container(container, v=True, force=True)
-        )
+        # A cell that was killed by others ends only when nothing in it is frozen (see `thaw`).
+        with thawing(container):
+            return self._gone_is_fine(
+                f"removing container {container[:12]}",
+                lambda: self._api.remove_container(container, v=True, force=True),
+            )
 
     def remove_network(self, name: str) -> bool:
         """Remove a network; False when there was none."""

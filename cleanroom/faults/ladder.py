@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
 from cleanroom.errors import CapabilityError
 from cleanroom.faults.base import ActiveFault, FaultContext
 from cleanroom.faults.broker import ladders as broker
@@ -20,6 +23,7 @@ from cleanroom.faults.network import ladders as network
 from cleanroom.faults.process import ladders as process
 from cleanroom.faults.resource import ladders as resource
 from cleanroom.faults.rung import Ladder
+from cleanroom.faults.traffic import crew
 from cleanroom.plan.model import FaultEvent
 
 LADDERS: tuple[Ladder, ...] = (
@@ -39,6 +43,14 @@ LADDERS: tuple[Ladder, ...] = (
     *custom.LADDERS,
     *composite.LADDERS,
 )
+_QUEUED = frozenset(ladder.kind for ladder in LADDERS if any(rung.name == "nfqueue" for rung in ladder.rungs))
+
+
+def prepared(events: Sequence[FaultEvent]) -> AbstractContextManager[None]:
+    """Return a block in which what these faults need beside the services is started already; it ends with the block."""
+    parts = (part for event in events if event.drawn for part in event.walk())
+    queued = any(part.fault.kind in _QUEUED and part.fault.backend in ("auto", "nfqueue") for part in parts)
+    return crew.prepared() if queued else nullcontext()
 
 
 def open_fault(event: FaultEvent, context: FaultContext) -> ActiveFault:

@@ -24,7 +24,7 @@ from cleanroom.engine.images import Preparation, image_key, prepare_images, requ
 from cleanroom.engine.ports import Inventory
 from cleanroom.engine.private import private_engine
 from cleanroom.errors import CapabilityError
-from cleanroom.faults.ladder import open_fault
+from cleanroom.faults.ladder import open_fault, prepared
 from cleanroom.network.ports import Network, Proof
 from cleanroom.network.proof import prove
 from cleanroom.network.session import NetworkOptions, open_network
@@ -219,6 +219,7 @@ class Worker:
             network=network,
             clock=self._in.clock,
             open_fault=open_fault,
+            prepared=prepared,
             settled=settling,
             arrived=settling.selected,
             listen=self._in.listen,

@@ -68,12 +68,15 @@ class Iteration:
 
     def _scenarios(self, record: IterationRecord, tracer: Tracer, root: OpenSpan) -> IterationRecord:
         if self._plan.suite.environment == "suite":
-            return self._shared(record, tracer, root)
+            events = [event for scenario in self._plan.suite.scenarios for event in self._plan.timeline(scenario.name)]
+            with self._ports.prepared(events):
+                return self._shared(record, tracer, root)
         done: list[ScenarioRecord] = []
         for scenario in self._plan.suite.scenarios:
             if self._ports.stop.requested:
                 return replace(record, scenarios=tuple(done), trouble=trouble_of(_interrupted()))
-            one = self._alone(record, scenario, tracer, root)
+            with self._ports.prepared(self._plan.timeline(scenario.name)):
+                one = self._alone(record, scenario, tracer, root)
             done.append(one)
             if one.trouble is not None and one.trouble.exit_code != ExitCode.FINDINGS:
                 break

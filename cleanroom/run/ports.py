@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,7 @@ from cleanroom.engine.cgroup import Gauge
 from cleanroom.engine.ports import ContainerState, Engine
 from cleanroom.faults.base import OpenFault
 from cleanroom.network.ports import Network, Proof
+from cleanroom.plan.model import FaultEvent
 from cleanroom.run.events import Listener
 from cleanroom.run.record import ScenarioRecord
 from cleanroom.run.stop import Stop
@@ -67,6 +69,8 @@ class Ports:
     arrived: Callable[[Sequence[Payload], Selector], int] = lambda _payloads, _selector: 0
     """How many of the service spans that have arrived the selectors select; the pipeline hands it down."""
     proof: Proof | None = None
+    prepared: Callable[[Sequence[FaultEvent]], AbstractContextManager[None]] = lambda _events: nullcontext()
+    """A block in which what these faults need beside the services is started already."""
     images: Callable[[Suite, str], str] = lambda _suite, service: service
     """The reference in the engine of the image of a suite's service."""
     gauge: Callable[[ContainerState], Gauge | None] = lambda _state: None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from cells import drop_cache, existing
+from remains import host_rules, loose_cables, names, remains
 from runs import IMAGE, Started, cleanroom, descendants, owned_by, start, until, write
 
 LIMIT = 10
@@ -147,37 +146,3 @@ def seen(moment: Moment, mode: str, alive: list[str]) -> bool:
     if mode == "own" and moment.name == "during a fault":
         wanted = {"process:", "host: link", "host: table", "host: cgroup"}
     return not moment.line or all(any(found.startswith(kind) for found in alive) for kind in wanted)
-
-
-def names(pid: int, docker_host: str, workspace: Path) -> set[str]:
-    """The ids of the runs that the launcher started: by its labels, and by the folders of `own` mode."""
-    found = {thing["run"] for thing in owned_by(docker_host, pid)}
-    return found | {folder.name for folder in (workspace / "state" / "runs").glob("*")}
-
-
-def remains(runs: set[str], docker_host: str, pid: int) -> list[str]:
-    """What exists of these runs in the outer engine, on the host and as processes and mounts."""
-    found = [f"{thing['kind']} {thing['name']}" for thing in owned_by(docker_host, pid)]
-    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
-    for name in runs:
-        found += existing(name)
-        found += [f"mount {line}" for line in mounts.splitlines() if f"/runs/{name}/" in line]
-    return found
-
-
-def host_rules() -> set[str]:
-    """The rules of this machine's packet filter that name bridges of ours."""
-    found: set[str] = set()
-    for tool in ("iptables", "ip6tables"):
-        done = subprocess.run((tool, "-w", "5", "-S"), capture_output=True, text=True, check=False)
-        found |= {f"{tool} {line}" for line in done.stdout.splitlines() if "clr-" in line}
-    return found
-
-
-def loose_cables() -> set[str]:
-    """The pairs of interfaces of which neither end is in a container: an engine died while it made them."""
-    there: dict[str, str] = {}
-    for entry in Path("/sys/class/net").glob("veth*"):
-        with contextlib.suppress(OSError):  # it went away as we looked
-            there[(entry / "ifindex").read_text().strip()] = (entry / "iflink").read_text().strip()
-    return {f"cable {index}-{peer}" for index, peer in there.items() if there.get(peer) == index}

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import cast
 
@@ -101,6 +101,7 @@ class _Foreman:
 
 _lock = threading.Lock()
 _foremen: list[_Foreman] = []
+_blocks: list[object] = []
 
 
 def hire(namespace: int) -> Worker:
@@ -125,11 +126,25 @@ def hire(namespace: int) -> Worker:
     return worker
 
 
-def prepare() -> None:
-    """Start what workers are forked from, so that the first fault does not have to wait for it."""
+@contextlib.contextmanager
+def prepared() -> Iterator[None]:
+    """Have what workers are forked from at hand while the block runs: the first fault does not wait for its start.
+
+    It starts beside the caller and ends with the last of all such blocks. Where it cannot be started, `hire` says so.
+    """
+    block = object()
     with _lock, contextlib.suppress(EngineError):
+        _blocks.append(block)
         if not _foremen:
             _foremen.append(_Foreman())
+    try:
+        yield
+    finally:
+        with _lock:
+            _blocks.remove(block)
+            if not _blocks:
+                while _foremen:
+                    _foremen.pop().close()
 
 
 def _forever(orders: socket.socket) -> None:

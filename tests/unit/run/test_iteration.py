@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -305,4 +306,23 @@ def test_keeping_an_environment_says_how_to_get_in_and_ends_with_the_stop(tmp_pa
     Iteration(ports, world.plan, Journal(tmp_path), world.start_trace).run(0, 0)
     (kept,) = [e.text for e in world.heard if "kept up" in e.text]
     assert "docker exec -it cell nsenter --target 4711" in kept
+    assert world.engine.held().empty
+
+
+@pytest.mark.parametrize("environment", ["scenario", "suite"])
+def test_what_faults_need_is_prepared_before_the_services_start_and_ends_with_the_scenario(tmp_path, environment):
+    seen = []
+
+    @contextmanager
+    def prepared(events):
+        seen.append(([event.fault.id for event in events], len(world.engine.calls)))
+        yield
+        seen.append(([], len(world.engine.calls)))
+
+    world = behaving(shop(order(), environment=environment), more={"prepared": prepared})
+    world.iterate(tmp_path)
+    (ids, begun), (_, ended) = seen
+    assert ids == ["slow"]
+    assert (begun, ended) == (0, len(world.engine.calls))
+    assert ended
     assert world.engine.held().empty

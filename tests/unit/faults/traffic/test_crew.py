@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cleanroom.faults import ladder
+from cleanroom.faults.traffic import crew
+from tests.unit.faults.scenes import event, kill, latency
+
+
+def children() -> set[int]:
+    found = Path("/proc/self/task").glob("*/children")
+    pids = {int(pid) for file in found for pid in file.read_text().split()}
+    return {pid for pid in pids if b"faults.traffic.crew" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def test_what_forks_workers_is_there_before_the_first_fault_and_ends_with_the_last_block():
+    assert children() == set()
+    with crew.prepared():
+        first = children()
+        assert len(first) == 1
+        with crew.prepared():
+            assert children() == first
+        assert children() == first
+    assert children() == set()
+
+
+@pytest.mark.parametrize(("made", "count"), [
+    ((latency("db"),), 1), ((latency("db", backend="nfqueue"),), 1), ((latency("db", backend="netem"),), 0),
+    ((kill("db"),), 0), ((), 0), ((kill("db"), event("network.loss", "db")), 1),
+])  # fmt: skip
+def test_it_is_there_for_faults_that_may_need_it_only(made, count):
+    with ladder.prepared(made):
+        assert len(children()) == count
+    assert children() == set()
