@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fault_specs import assert_proven, faults_of, run_families
 from runs import Ran
 
-PROVEN = ("lock", "kill_sessions", "exhaust_connections", "replica", "rotate", "flush", "maxmemory", "slow", "custom")
+PROVEN = ("lock", "kill_sessions", "exhaust_connections", "replica", "mariadb", "rotate", "flush", "maxmemory", "slow",
+          "custom")  # fmt: skip
 CONTROLS = {
     "control-database": {
         "no such table": ("lock", 'relation "nowhere" does not exist'),
@@ -41,7 +42,7 @@ CASES = [(suite, scenario) for suite, scenarios in CONTROLS.items() for scenario
 @pytest.fixture(scope="module")
 def ran(engine, tmp_path_factory) -> Ran:
     families = ("database", "credentials", "cache", "custom")
-    images = ("cleanroom-tests/postgres:17", "cleanroom-tests/redis:8")
+    images = ("cleanroom-tests/postgres:17", "cleanroom-tests/mariadb:11.8", "cleanroom-tests/redis:8")
     return run_families(engine, families, tmp_path_factory.mktemp("services"), *images)
 
 

@@ -43,7 +43,7 @@ class Cache:
         for line in str(text).splitlines():
             key, _, value = line.partition(":")
             if key == name:
-                return int(value)
+                return int(value.removeprefix("count="))
         return 0
 
     def setting(self, name: str) -> str:

@@ -34,10 +34,8 @@ class LessMemory:
         self._cache.ask(*(("CONFIG", "SET", name, value) for name, value in values.items()))
 
     def _count(self) -> tuple[int, int]:
-        """Return how many keys were evicted, and how many commands refused, since the server started."""
-        return (
-            self._cache.figure("stats", "evicted_keys"), self._cache.figure("stats", "total_error_replies")
-        )  # fmt: skip
+        """Return how many keys were evicted, and how many commands refused for want of memory, since it started."""
+        return self._cache.figure("stats", "evicted_keys"), self._cache.figure("errorstats", "errorstat_OOM")
 
     def inject(self) -> None:
         """Set limit and policy; raises `EngineError`."""
@@ -70,7 +68,7 @@ class LessMemory:
             return
         evicted, errors = self._count()
         now = self._settings()
-        self._facts = {"evicted_in_all": evicted - self._evicted, "errors_in_window": errors - self._errors}
+        self._facts = {"evicted_in_all": evicted - self._evicted, "refused_in_window": errors - self._errors}
         if now != self._wanted:
             self._lapsed = "the limit was changed by somebody else meanwhile"
         elif not self._refused and evicted <= self._evicted and errors <= self._errors:

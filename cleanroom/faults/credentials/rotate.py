@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
 
 from cleanroom.canonical import Json
 from cleanroom.errors import EngineError
 from cleanroom.faults.base import Evidence, FaultContext
 from cleanroom.faults.database.session import Database, SqlRefusedError
 from cleanroom.plan.model import FaultEvent
+from cleanroom.spec.query import Dialect
 
 _WRONG = ("sql:28P01", "sql:28000", "sql:1045", "sql:1698")
+# The password was right, and the user may not, or cannot, see the database.
+_LET_IN = ("", "sql:42501", "sql:3D000", "sql:1044", "sql:1049")
+# MariaDB keeps accounts that it does not use, such as those of host names where it resolves none.
+_UNUSED = "sql:1133"
+# As whom an action logs in that names nobody.
+_IMPLIED: Final[Mapping[Dialect, str]] = MappingProxyType({"postgresql": "postgres", "mysql": "root"})
 
 
 class RotatedPassword:
@@ -31,7 +42,7 @@ class RotatedPassword:
     def _admin(self) -> Database:
         """Return the way in as it is now: it may be the user's own."""
         action = self._database.action
-        if self._changed and action.user == self._user:
+        if self._changed and self._known:
             return Database(self._context, self.target, replace(action, password=self._password))
         return Database(self._context, self.target, action)
 
@@ -41,11 +52,12 @@ class RotatedPassword:
         self._old = read()
         if not self._old:
             raise EngineError(f"{self.target} has no user {self._user!r} with a password")
-        admin = self._admin()
-        for account, _ in self._old:
-            by = "password" if self._database.dialect == "postgresql" else "identified by"
-            admin.ask(f"alter user {account} {by} '{self._password}'")
-            self._changed = True
+        by = "password" if self._database.dialect == "postgresql" else "identified by"
+        # One connection for all: with the first account's password the way in may be another.
+        with contextlib.closing(self._admin().open()) as session:
+            for account, _ in self._old:
+                session.ask(f"alter user {account} {by} '{self._password}'")
+                self._changed = True
 
     def _read_postgresql(self) -> list[tuple[str, str]]:
         admin = self._admin()
@@ -61,7 +73,12 @@ class RotatedPassword:
         for row in admin.ask("select concat(quote(user), '@', quote(host)) as account from mysql.user where user = %s",
                              self._user):  # fmt: skip
             account = str(row["account"])
-            said = str(admin.one(f"show create user {account}"))
+            try:
+                said = str(admin.one(f"show create user {account}"))
+            except SqlRefusedError as err:
+                if err.error_type == _UNUSED:
+                    continue
+                raise
             # `CREATE USER `u`@`h` IDENTIFIED BY PASSWORD '*…'`: what follows the name is what ALTER USER takes.
             _, known, rest = said.partition(" IDENTIFIED ")
             if known:
@@ -80,17 +97,26 @@ class RotatedPassword:
     @property
     def _known(self) -> bool:
         """Whether the spec itself logs in as this user, so that the old password can be tried."""
-        return self._database.action.user == self._user
+        action = self._database.action
+        return (action.user or _IMPLIED[action.dialect]) == self._user
 
     def verify(self) -> Evidence:
-        """Hold when the new password opens the door, and the old one, where the spec knows it, does not."""
+        """Hold when the new password opens the door, and the old one, where the spec knows it, does not.
+
+        A password that was never set must not open it either: else the server asks nobody for one.
+        """
         new = self._logs_in(self._password)
+        wrong = self._logs_in(self._password[::-1])
         old = self._logs_in(self._database.action.password) if self._known else "not tried"
-        facts: dict[str, Json] = {"new_password": new or "accepted", "old_password": old or "accepted"}
-        # A user without rights to the database is let in as far as the password goes.
-        accepted = not new.startswith(_WRONG)
-        holds = accepted and (not self._known or old in _WRONG)
-        return Evidence(holds=holds, facts=facts, reason="" if holds else "the password did not change")
+        facts: dict[str, Json] = {
+            "new_password": new or "accepted", "old_password": old or "accepted", "wrong_password": wrong or "accepted"
+        }  # fmt: skip
+        if wrong not in _WRONG:
+            reason = f"no password keeps anybody out as {self._user}: a wrong one got {wrong or 'in'}"
+        else:
+            changed = new in _LET_IN and (not self._known or old in _WRONG)
+            reason = "" if changed else f"the password did not change: the new one got {new or 'in'}"
+        return Evidence(holds=not reason, facts=facts, reason=reason)
 
     def revert(self) -> None:
         """Give the old password back to each account."""
@@ -98,9 +124,9 @@ class RotatedPassword:
             return
         if self._logs_in(self._password) in _WRONG:
             self._lapsed = "the password was changed by somebody else meanwhile"
-        admin = self._admin()
-        for account, old in self._old:
-            admin.ask(f"alter user {account} {old}")
+        with contextlib.closing(self._admin().open()) as session:
+            for account, old in self._old:
+                session.ask(f"alter user {account} {old}")
         self._changed = False
 
     def verify_reversal(self) -> Evidence:
@@ -110,6 +136,6 @@ class RotatedPassword:
         new = self._logs_in(self._password)
         old = self._logs_in(self._database.action.password) if self._known else ""
         facts: dict[str, Json] = {"new_password_after": new or "accepted", "old_password_after": old or "accepted"}
-        holds = new in _WRONG and old not in _WRONG
+        holds = new in _WRONG and old in _LET_IN
         return Evidence(holds=holds, facts=facts, reason="" if holds else "the old password is not back",
                         lapsed=self._lapsed)  # fmt: skip

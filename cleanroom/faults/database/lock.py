@@ -69,6 +69,9 @@ class TableLock:
         if self._database.dialect == "postgresql":
             mode = "".join(word.capitalize() for word in self._mode.split()) + "Lock"
             return self._database.one(_HELD, self._id, self._quoted, mode) == 1
+        # That somebody has the lock is seen by being refused it; that it is ours, by our being there.
+        if self._id not in self._database.sessions():
+            return False
         session = self._database.open()
         try:
             session.ask("set session lock_wait_timeout = 1")
