@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from runs import Ran
 from stage import Stage, open_stage, strike
 
 from cleanroom.drive.reach import Container
-from cleanroom.engine.ports import ExecSpec
+from cleanroom.engine.ports import ExecSpec, Mount
 from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.ladder import open_fault
 from cleanroom.quantity import Duration, Size
@@ -338,6 +339,31 @@ def test_what_cannot_be_done_is_refused_by_name_and_leaves_nothing(engine, stage
         assert fault.verify_reversal().holds
 
 
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("kind", ["missing", "symlink", "corrupt"])
+def test_who_takes_its_place_is_given_back_what_passed_on_to_it_and_else_ran_without(stage, tmp_path, kind, shared):
+    kept = Mount(source=str(tmp_path), target="/kept", read_only=False)
+    other = tmp_path / "other"
+    other.mkdir()
+    for folder in (tmp_path, other):
+        (folder / "file").write_text("hello" * 20)
+    old = stage.service("target", 10, image=TARGET, mounts=(kept,))
+    context = stage.context(old)
+    more = {"bytes": Size(40), "offset": Size(0)} if kind == "corrupt" else {}
+    fault = open_fault(strike(f"filesystem.{kind}", "target", parameters={"path": "/kept/file", **more}), context)
+    fault.inject()
+    assert fault.verify().holds
+    stage.engine.remove(old.id)
+    place = kept if shared else replace(kept, source=str(other))
+    context.containers["target"] = stage.service("target", 11, image=TARGET, mounts=(place,))
+    fault.revert()
+    found = fault.verify_reversal()
+    assert found.holds, found
+    assert ("took its place" in found.lapsed) is not shared
+    assert ((tmp_path if shared else other) / "file").read_text() == "hello" * 20
+    assert not [one for one in (tmp_path if shared else other).iterdir() if "cleanroom" in one.name]
+
+
 CONTROLS = {
     "control-read_only": "No such file",
     "control-permission": "CAP_DAC_OVERRIDE",
@@ -349,6 +375,7 @@ CONTROLS = {
     "control-io_delay": "struck before the fault",
     "control-lock": "somebody else has a lock",
     "control-churn": "more than 1000000",
+    "control-replaced": "another container took its place",
 }
 """Control → why the fault must not be taken for proven."""
 
@@ -358,7 +385,7 @@ def ran(engine, tmp_path_factory) -> Ran:
     return run_family(engine, "filesystem", tmp_path_factory.mktemp("filesystem"))
 
 
-@pytest.mark.parametrize("suite", [name.removeprefix("control-") for name in CONTROLS])
+@pytest.mark.parametrize("suite", [name.removeprefix("control-") for name in CONTROLS if "replaced" not in name])
 def test_a_fault_bites_and_is_gone(ran: Ran, suite: str):
     assert_proven(ran, suite)
 

@@ -50,7 +50,10 @@ class OnPath:
     def inject(self) -> None:
         """Strike every target."""
         for name in self._event.targets:
-            tree = Tree(name, self._context.engine, self._context.containers[name].id, self._path)
+            tree = Tree(
+                name, self._context.engine, self._context.containers[name].id, self._path,
+                lambda name=name: self._context.containers[name].id,  # type: ignore[misc]
+            )  # fmt: skip
             hit = Hit(tree, secrets.token_hex(6))
             self._hits.append(hit)
             self._apply(hit)
@@ -79,6 +82,8 @@ class OnPath:
                 continue
             hit.undone = True
             try:
+                if hit.applied and hit.tree.successor() is not None and not self._outlives(hit):
+                    hit.lapses.append("another container took its place, and ran on without the fault")
                 self._undo(hit)
             except EngineError as err:
                 failures.append(err.message)
@@ -101,10 +106,21 @@ class OnPath:
     def _after(self, hit: Hit) -> Evidence:
         now = hit.tree.now()
         facts = {**hit.facts, **({} if now == "same" else {"state": now})}
-        if now == "gone" or not hit.applied:
+        if not hit.applied:
             return Evidence(holds=True, facts=facts)
+        if now == "gone":
+            left = self._left_behind(hit)
+            return Evidence(holds=not left, facts=facts, reason=left)
         found = self._gone(hit)
         return Evidence(holds=found.holds, facts={**facts, **found.facts}, reason=found.reason)
+
+    def _outlives(self, hit: Hit) -> bool:  # noqa: ARG002 - for those who can tell
+        """Whether it still bites in the container that took the struck one's place."""
+        return False
+
+    def _left_behind(self, hit: Hit) -> str:  # noqa: ARG002 - for those who can tell
+        """Return what of it is left in files that outlived the container; empty when nothing is."""
+        return ""
 
     def recovery(self) -> Recovery | None:
         """How long after its end every target was ready again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import IO, Any
 
-from cleanroom.errors import CapabilityError
+from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.base import ActiveFault, Evidence, FaultContext
 from cleanroom.faults.filesystem.base import Hit, OnPath, Open, backend_of, evidence
 from cleanroom.plan.model import FaultEvent
@@ -27,6 +27,7 @@ class Change(OnPath):
             **{key: _plain(value) for key, value in self._event.parameters.items()},
             "token": hit.token, "state": hit.state, "stream": self._event.stream,
             "users": hit.tree.users() if self._deed == "permission" else [],
+            "elsewhere": hit.tree.successor() is not None,
         }  # fmt: skip
         keep = self._kept[hit.name].fileno() if hit.name in self._kept else -1
         return hit.tree.do(f"{self._deed}.{act}", job, keep)
@@ -51,7 +52,12 @@ class Change(OnPath):
         )
 
     def _undo(self, hit: Hit) -> None:
-        if not hit.applied or hit.tree.now() == "gone":
+        if not hit.applied:
+            return
+        if hit.tree.now() == "gone":
+            if self._deed not in _MOUNTED and hit.tree.successor() is not None:
+                # Volumes may have passed to it, with what was done in them.
+                hit.facts.update(self._do(hit, "undo"))
             return
         if self._deed in _MOUNTED and not self._still_covers(hit):
             return
@@ -66,6 +72,20 @@ class Change(OnPath):
         elif now == "restarted":
             hit.lapses.append("it was restarted, and ran on without the fault")
         return False
+
+    def _outlives(self, hit: Hit) -> bool:
+        if self._deed in _MOUNTED:
+            return False
+        try:
+            return bool(self._do(hit, "look")["holds"])
+        except EngineError:
+            return False
+
+    def _left_behind(self, hit: Hit) -> str:
+        if self._deed in _MOUNTED or hit.tree.successor() is None:
+            return ""
+        found = evidence(self._do(hit, "gone"))
+        return "" if found.holds else found.reason
 
     def _gone(self, hit: Hit) -> Evidence:
         if self._deed in _MOUNTED and hit.tree.now() != "same":

@@ -120,9 +120,15 @@ class Missing:
         return bring_back(job["path"], job["state"], job["token"])
 
     def gone(self, job: Job) -> Answer:
-        """Whether the same thing is there."""
+        """Whether the same thing is there; in another container: whether nothing of ours is."""
+        if job.get("elsewhere"):
+            return self._left(job)
         same = identity(job["path"]) == job["state"]["identity"]
         return found("" if same else f"{job['path']} is not what it was", restored=same)
+
+    def _left(self, job: Job) -> Answer:
+        shadow = job["state"]["shadow"]
+        return found(f"{job['path']} is still {shadow}" if os.path.lexists(shadow) else "")
 
 
 class Symlink(Missing):

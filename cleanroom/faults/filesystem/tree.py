@@ -9,7 +9,7 @@ import select
 import subprocess
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -93,10 +93,16 @@ class Worker:
 class Tree:
     """One target's files, claimed for one fault below one path; what was opened is closed by `close`."""
 
-    def __init__(self, name: str, engine: Engine, container: str, path: str) -> None:
-        """Open and claim; raises `CapabilityError` where it cannot be seen, or another fault is at work on the path."""
+    def __init__(
+        self, name: str, engine: Engine, container: str, path: str, current: Callable[[], str] | None = None
+    ) -> None:
+        """Open and claim; `current` is the service's container whenever it is asked for: another may take its place.
+
+        Raises `CapabilityError` where it cannot be seen, or another fault is at work on the path.
+        """
         self.name = name
         self._engine = engine
+        self._current = current or (lambda: container)
         self.state: ContainerState = engine.inspect(container)
         self._namespace = _open_namespace(self.state)
         self.container = self.state.id
@@ -123,11 +129,27 @@ class Tree:
             return found.status
         return "same" if found.started_at == self.state.started_at else "restarted"
 
+    def successor(self) -> ContainerState | None:
+        """Return the container that runs in the place of the one that was struck, where that one is gone."""
+        found = self._current()
+        if found == self.container:
+            return None
+        try:
+            state = self._engine.inspect(found)
+        except EngineError:
+            return None
+        return state if state.id != self.container and state.status == "running" else None
+
     def start(self, keep: int = -1) -> Worker:
-        """Start a worker that has no job yet: in the files as they are now, where the container was started anew."""
-        if self.now() != "restarted":
+        """Start a worker that has no job yet: in the files as they are now, where the container was started anew.
+
+        Where another has taken its place, in the files of that one: it may have been given the same volumes.
+        """
+        now = self.now()
+        successor = self.successor() if now == "gone" else None
+        if now != "restarted" and successor is None:
             return Worker(self._namespace, keep, self.name)
-        descriptor = _open_namespace(self._engine.inspect(self.container))
+        descriptor = _open_namespace(successor or self._engine.inspect(self.container))
         try:
             return Worker(descriptor, keep, self.name)
         finally:

@@ -151,6 +151,8 @@ class Strike:
             state = self._settled(target)
         except EngineError:
             facts[f"{target.name}.state"] = "gone"
+            if self._context.containers[target.name].id != target.state.id:
+                lapses.append(f"{target.name}: another container took its place, and ran on without the fault")
             return True
         if state.status == "running" and state.started_at == target.state.started_at:
             return False
