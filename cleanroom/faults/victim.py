@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.faults.base import FaultContext
 
 
 def visible_pid(state: ContainerState) -> int:
@@ -30,6 +31,20 @@ def visible_pid(state: ContainerState) -> int:
             remedy="use an engine on this machine (engine cell or own)",
         )
     return state.pid
+
+
+def interrupted(context: FaultContext, service: str, container: str, started_at: str) -> str:
+    """Return why the service ran on without what was put on its `container` while it was so; empty when it did not.
+
+    A program that has died under a fault is none such: one that was begun anew is, whatever became of it since.
+    """
+    if context.containers[service].id != container:
+        return "another container took its place under the fault, and ran on without it"
+    try:
+        now = context.engine.inspect(container)
+    except EngineError:
+        return ""
+    return "" if now.started_at == started_at else "it was restarted under the fault, and ran on without it"
 
 
 def send_signal(state: ContainerState, number: signal.Signals) -> None:

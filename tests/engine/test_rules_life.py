@@ -19,10 +19,13 @@ from stage import Stage, open_stage, strike
 
 from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerSpec
+from cleanroom.errors import CapabilityError
 from cleanroom.faults.base import ActiveFault, Evidence
 from cleanroom.faults.ladder import open_fault
+from cleanroom.network.command import run as run_command
 from cleanroom.network.contact import listeners
 from cleanroom.network.name_fault import NameRule, NameStrike
+from cleanroom.network.namespace import in_namespace, namespace_of_pid
 from cleanroom.network.resolver import Resolver
 from cleanroom.quantity import Duration
 
@@ -166,3 +169,74 @@ def test_a_fault_of_names_is_proven_and_leaves_nothing(engine, stage, services, 
         assert resolver.refusals() == ()
     finally:
         resolver.stop()
+
+
+def within(stage: Stage, service: Container, *command: str) -> str:
+    """Run a command as root in the service's network."""
+    return in_namespace(namespace_of_pid(stage.state(service).pid), lambda: run_command(command))
+
+
+def test_rules_that_a_privileged_service_flushes_are_a_lapse(stage, services):
+    fault = opened(stage, services, "network.blackhole", "a")
+    try:
+        fault.inject()
+        assert fault.verify().holds
+        (table,) = [
+            line for line in within(stage, services["a"], "nft", "list", "tables").splitlines() if "clr_" in line
+        ]
+        within(stage, services["a"], "nft", "flush", *table.split())
+    finally:
+        fault.revert()
+    reversal = fault.verify_reversal()
+    assert reversal.holds, reversal
+    assert "a: some of its rules were not there any more" in reversal.lapsed
+
+
+def test_rules_that_go_with_their_interface_are_a_lapse(stage, services):
+    dropping = opened(stage, services, "network.blackhole", "a", direction="egress", ports=(9000,))
+    off = opened(stage, services, "network.disconnect", "a")
+    try:
+        dropping.inject()
+        assert dropping.verify().holds
+        off.inject()
+        assert off.verify().holds
+    finally:
+        off.revert()
+        dropping.revert()
+    assert off.verify_reversal().holds
+    reversal = dropping.verify_reversal()
+    assert reversal.holds, reversal
+    assert reversal.lapsed == "a: its interface was taken away, and its rules with it"
+
+
+def test_windows_that_overlap_end_in_any_order(engine, stage, services):
+    """The link is dead when the delay ends: that it cannot be looked at is no proof that it is still slow."""
+    slow = opened(stage, services, "network.latency", "a", parameters={"delay": Duration(50 * 10**6)})
+    dropping = opened(stage, services, "network.blackhole", "a")
+    with unchanged(engine, *(one.id for one in services.values())):
+        try:
+            slow.inject()
+            assert slow.verify().holds
+            dropping.inject()
+            assert dropping.verify().holds
+            slow.revert()
+            reversal = slow.verify_reversal()
+            assert (reversal.holds, reversal.lapsed) == (True, ""), reversal
+        finally:
+            slow.revert()
+            dropping.revert()
+        assert dropping.verify_reversal().holds
+
+
+def test_a_second_fault_on_the_ports_of_a_service_is_refused(engine, stage, services):
+    first = opened(stage, services, "network.port_exhaustion", "a", parameters={"leave": 3})
+    second = opened(stage, services, "network.port_exhaustion", "a", parameters={"leave": 5})
+    with unchanged(engine, services["a"].id):
+        try:
+            first.inject()
+            with pytest.raises(CapabilityError, match="has taken the ports of a already"):
+                second.inject()
+        finally:
+            first.revert()
+            second.revert()
+        assert first.verify_reversal().holds

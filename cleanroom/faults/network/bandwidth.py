@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from cleanroom.canonical import Json
-from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.errors import CapabilityError, EngineError, NetworkError
 from cleanroom.faults.base import FaultContext
 from cleanroom.faults.network.emulated import Emulated, Hit, refuse_udp
 from cleanroom.faults.rung import Ladder, Rung
@@ -85,7 +85,10 @@ class Narrow(Emulated):
     def residue(self, hit: Hit, facts: dict[str, Json]) -> str:
         """Return whether the link still carries no more than the limit."""
         for way in self._ways():
-            found = self._carried(hit, way, _QUICK)
+            try:
+                found = self._carried(hit, way, _QUICK)
+            except NetworkError:
+                return self.deaf(hit, facts)
             facts[f"{hit.name}.{way}_after_mbit"] = _mbit(found)
             if found < _MOST * self._rate.bits and not hit.company.shapes:
                 return f"{hit.name} is still slow"

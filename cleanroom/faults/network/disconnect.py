@@ -15,6 +15,8 @@ from cleanroom.faults.network.blackhole import bystanders
 from cleanroom.faults.network.ground import RUNNER, Ground, Way, open_ground, port_of
 from cleanroom.faults.recovery import recover
 from cleanroom.faults.rung import Ladder, Rung, pinned
+from cleanroom.faults.silence import Silence
+from cleanroom.faults.victim import interrupted
 from cleanroom.network.command import run
 from cleanroom.network.contact import Contact
 from cleanroom.plan.model import FaultEvent
@@ -50,6 +52,7 @@ class Disconnect:
         self._ways: tuple[Way, ...] = ()
         self._free: tuple[Way, ...] = ()
         self._before: dict[Way, Contact] = {}
+        self._silence = Silence()
         self._ended = 0.0
         self._recovery: Recovery | None = None
 
@@ -75,6 +78,7 @@ class Disconnect:
         for way in self._ways:
             if self._before[way] not in _ANSWERS:
                 raise EngineError(f"{way.goal} does not answer, so that it is off the network could not be seen")
+        self._silence.begin(hit.container for hit in self._hits)
         for hit in self._hits:
             for attachment in hit.before:
                 # Known before it is done: whatever goes wrong there, `revert` puts it back.
@@ -120,6 +124,8 @@ class Disconnect:
                 still.append((hit, attachment))
                 failed.append(f"{hit.name}: {err.message}")
         self._off = still
+        if not still:
+            self._silence.end()
         self._ended = self._ended or self._context.clock.monotonic()
         if failed:
             raise EngineError("; ".join(failed))
@@ -133,8 +139,8 @@ class Disconnect:
         left, lapses = [], []
         for hit in self._hits:
             state = self._context.engine.inspect(hit.container)
-            if state.status == "running" and state.started_at != hit.started_at:
-                lapses.append(f"{hit.name}: it was restarted while it was off the network")
+            if words := interrupted(self._context, hit.name, hit.container, hit.started_at):
+                lapses.append(f"{hit.name}: {words}")
             now = self._context.engine.attachments(hit.container)
             facts[f"{hit.name}.address_after"] = ",".join(one.address for one in now)
             running = state.status == "running" and state.started_at == hit.started_at

@@ -13,12 +13,13 @@ from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
 from cleanroom.faults.link import Link
+from cleanroom.faults.silence import silenced
 from cleanroom.faults.traffic.control import ControlTraffic
 from cleanroom.faults.traffic.nft import FilterTraffic
 from cleanroom.faults.traffic.place import Common, Place
 from cleanroom.faults.traffic.queue import QueueTraffic
 from cleanroom.faults.traffic.shape import Delay, Effect, Match, Reorder, Shape
-from cleanroom.faults.victim import visible_pid
+from cleanroom.faults.victim import interrupted, visible_pid
 from cleanroom.network.namespace import namespace_of_pid
 from cleanroom.plan.model import FaultEvent
 
@@ -86,6 +87,12 @@ class Hit:
     def company(self) -> Company:
         """All that is active there."""
         return self.place.shared(Company)
+
+    def passed(self) -> int:
+        """How many packets the mechanism has struck or let pass, so far."""
+        counted = self.traffic.counters() if self.traffic is not None else {}
+        found = (value for key, value in counted.items() if key.rpartition(".")[2] == "packets")
+        return sum(value for value in found if isinstance(value, int))
 
 
 class Emulated:
@@ -217,8 +224,8 @@ class Emulated:
             state = self._state(hit)
             if state != "same":
                 facts[f"{hit.name}.state"] = state
-            if state == "restarted":
-                lapses.append(f"{hit.name}: it was restarted under the fault, and ran on without it")
+            if words := interrupted(self.context, hit.name, hit.state.id, hit.state.started_at):
+                lapses.append(f"{hit.name}: {words}")
             if state == "same" and hit.traffic is not None and (found := self.residue(hit, facts)):
                 left.append(found)
             hit.place.close()
@@ -233,6 +240,13 @@ class Emulated:
         if now.status != "running":
             return now.status
         return "same" if now.started_at == hit.state.started_at else "restarted"
+
+    def deaf(self, hit: Hit, facts: dict[str, Json]) -> str:
+        """Return that nobody answers any more, unless another fault may be why: then our own listing is the proof."""
+        if hit.company.shapes or silenced(hit.state.id):
+            facts[f"{hit.name}.link_after"] = "not answered, under another fault"
+            return ""
+        return f"{hit.name} does not answer any more"
 
     def recovery(self) -> Recovery | None:
         """Nothing has to recover from what happened to packets."""

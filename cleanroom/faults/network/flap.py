@@ -74,7 +74,7 @@ class Flapper(Emulated):
         """Return whether the link is still down."""
         after = self._fire(hit, _PATIENCE)
         facts[f"{hit.name}.answered_after"] = after.answered
-        return "" if after.answered else f"{hit.name} does not answer any more"
+        return "" if after.answered else self.deaf(hit, facts)
 
 
 def open_flap(event: FaultEvent, context: FaultContext) -> Flapper:

@@ -53,7 +53,9 @@ class Latency(Emulated):
 
     def prove(self, hit: Hit, facts: dict[str, Json]) -> str:
         """Hold when the round trip grew by most of what the delay certainly adds."""
-        before, during = self._before[hit.name], hit.link.measure(self._samples, self._timeout(hit))
+        before, passed = self._before[hit.name], hit.passed()
+        during = hit.link.measure(self._samples, self._timeout(hit))
+        passed = hit.passed() - passed
         expected = self.ways() * certain_ns(self._delay)
         facts["expected_ms"] = expected / 10**6
         facts[f"{hit.name}.rtt_before_ms"] = _ms(before)
@@ -66,6 +68,11 @@ class Latency(Emulated):
             return (
                 f"the round trip to {hit.name} did not grow by {expected / 10**6:g} ms, but by {grown / 10**6:.1f} ms"
             )
+        if passed < len(during.samples):
+            return (
+                f"of {len(during.samples)} round trips to {hit.name} {passed} packets passed the mechanism: "
+                "something else made them slow"
+            )
         return ""
 
     def residue(self, hit: Hit, facts: dict[str, Json]) -> str:
@@ -73,7 +80,7 @@ class Latency(Emulated):
         after = hit.link.measure(self._samples, self._timeout(hit))
         facts[f"{hit.name}.rtt_after_ms"] = _ms(after)
         if not after.samples:
-            return f"{hit.name} does not answer any more"
+            return self.deaf(hit, facts)
         # Two directions are two mechanisms: one of them left behind would show one way's growth.
         allowed = SHARE * certain_ns(self._delay) + 2 * max(0, hit.company.delay_ns() - hit.others_ns)
         slow = self._fastest_ns(after) - min(self._before[hit.name].samples) >= allowed

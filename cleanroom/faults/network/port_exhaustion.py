@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,7 @@ from cleanroom.canonical import Json
 from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
 from cleanroom.faults.rung import Ladder, Rung, pinned
-from cleanroom.faults.victim import visible_pid
+from cleanroom.faults.victim import interrupted, visible_pid
 from cleanroom.network.handle import Handle
 from cleanroom.network.namespace import namespace_of_pid
 from cleanroom.plan.model import FaultEvent
@@ -23,6 +24,9 @@ PROVABLE = 500
 """The most ports that evidence takes at once."""
 _SYSTEM = Path("/proc/sys/net/ipv4")
 _NAMES = ("ip_local_port_range", "ip_local_reserved_ports")
+_claims: set[str] = set()
+"""The containers whose settings are those of a fault."""
+_claiming = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -33,6 +37,8 @@ class _Hit:
     pid: int
     handle: Handle
     before: dict[str, str] = field(default_factory=dict)
+    during: dict[str, str] = field(default_factory=dict)
+    claimed: bool = False
     changed: bool = False
 
 
@@ -70,6 +76,7 @@ class PortExhaustion:
             hit = _Hit(name, state.id, state.started_at, pid, Handle(namespace_of_pid(pid)))
             self._hits.append(hit)
             visible_pid(state)
+            _claim(hit)
             hit.before = hit.handle.do(_read)
             low, high = (int(word) for word in hit.before["ip_local_port_range"].split())
             ports, reserved = window(used_ports(pid), low, high, self._leave)
@@ -77,6 +84,7 @@ class PortExhaustion:
             after = {"ip_local_reserved_ports": ",".join(word for word in (kept, reserved) if word)}
             hit.changed = True
             _write_in(hit.handle, {**after, "ip_local_port_range": ports})
+            hit.during = hit.handle.do(_read)
 
     def verify(self) -> Evidence:
         """Hold when no more connections than `leave` can be begun inside, and the next one has no address."""
@@ -101,10 +109,15 @@ class PortExhaustion:
         for hit in self._hits:
             if hit.changed:
                 try:
+                    if hit.during and hit.handle.do(_read) != hit.during:
+                        self._lapses.append(f"{hit.name}: somebody has changed the settings of the fault")
                     _write_in(hit.handle, hit.before)
                     hit.changed = False
                 except EngineError as err:
                     failed.append(err.message)
+            if hit.claimed and not hit.changed:
+                hit.claimed = False
+                _claims.discard(hit.container)
         if failed:
             raise EngineError("; ".join(failed))
 
@@ -115,22 +128,27 @@ class PortExhaustion:
             now = hit.handle.do(_read)
             facts[f"{hit.name}.range_after"] = " ".join(now["ip_local_port_range"].split())
             left += [f"{hit.name}: {name} is {now[name]!r}" for name in hit.before if now[name] != hit.before[name]]
-            if self._restarted(hit):
-                self._lapses.append(f"{hit.name}: it was restarted under the fault, and ran on without it")
+            if words := interrupted(self._context, hit.name, hit.container, hit.started_at):
+                self._lapses.append(f"{hit.name}: {words}")
             hit.handle.close()
         reason = f"still there: {', '.join(left)}" if left else ""
         return Evidence(holds=not left, facts=facts, reason=reason, lapsed="; ".join(self._lapses))
 
-    def _restarted(self, hit: _Hit) -> bool:
-        try:
-            now = self._context.engine.inspect(hit.container)
-        except EngineError:
-            return False
-        return now.status == "running" and now.started_at != hit.started_at
-
     def recovery(self) -> Recovery | None:
         """Nothing has to recover: what was open stays open."""
         return None
+
+
+def _claim(hit: _Hit) -> None:
+    """Take the settings for one fault: a second would find those of the first, and put them back when they are over."""
+    with _claiming:
+        if hit.container in _claims:
+            raise CapabilityError(
+                f"another fault has taken the ports of {hit.name} already",
+                remedy="end the first before the second starts (`for:` or `until:`)",
+            )
+        _claims.add(hit.container)
+        hit.claimed = True
 
 
 def _read() -> dict[str, str]:

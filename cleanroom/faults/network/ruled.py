@@ -12,7 +12,9 @@ from cleanroom.faults.base import Evidence, FaultContext, Recovery
 from cleanroom.faults.network.ground import Ground, Way, open_ground
 from cleanroom.faults.recovery import recover
 from cleanroom.faults.rung import Rung
+from cleanroom.faults.silence import Silence
 from cleanroom.faults.traffic.table import BACKEND, Rule, Table, identifier, render, table_name
+from cleanroom.faults.victim import interrupted
 from cleanroom.network.contact import Contact
 from cleanroom.plan.model import FaultEvent
 
@@ -51,6 +53,7 @@ class RuleFault:
         self._ruling = Ruling(rules={}, ways=())
         self._tables: dict[str, Table] = {}
         self._before: dict[Way, Contact] = {}
+        self._silence = Silence()
         self._ended = 0.0
         self._recovery: Recovery | None = None
 
@@ -61,6 +64,7 @@ class RuleFault:
         self._ruling = self._compile(event, context, self._ground)
         self._before = self._ground.ask(self._ruling.ways)
         self._check_before()
+        self._silence.begin(self._ground[service].state.id for service in self._ruling.rules)
         name = table_name(event.fault.kind, f"{event.fault.id}_{event.occurrence}", event.stream)
         for service, rules in self._ruling.rules.items():
             table = Table(self._ground[service].handle, name, render(name, rules, self._ruling.sets))
@@ -112,6 +116,7 @@ class RuleFault:
                 table.remove()
             except CleanroomError as err:
                 failed.append(err.message)
+        self._silence.end()
         self._ended = self._ended or self._context.clock.monotonic()
         if failed:
             raise NetworkError("; ".join(failed))
@@ -138,12 +143,7 @@ class RuleFault:
 
     def _lapse(self, service: str) -> tuple[str, ...]:
         was = self._ground[service].state
-        try:
-            now = self._context.engine.inspect(was.id)
-        except EngineError:
-            return ()
-        again = now.status == "running" and now.started_at != was.started_at
-        return ("it was restarted under the fault, and ran on without it",) if again else ()
+        return (interrupted(self._context, service, was.id, was.started_at),)
 
     def recovery(self) -> Recovery | None:
         """How long it took from the fault's end until every target was ready."""

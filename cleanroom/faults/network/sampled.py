@@ -11,6 +11,7 @@ from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.base import FaultContext
 from cleanroom.faults.network.emulated import Emulated, Hit, refuse_udp
 from cleanroom.faults.rung import Rung
+from cleanroom.faults.silence import silenced
 from cleanroom.faults.traffic.shape import Effect, Reorder
 from cleanroom.network.volley import Volley, volley
 from cleanroom.plan.model import FaultEvent
@@ -99,8 +100,9 @@ class Sampled(Emulated):
             return f"of {during.sent} packets to {hit.name} {found} were {word}, expected at least {max(1, low)}"
         if found > high and hit.company.shapes == [hit.shape]:
             return f"of {during.sent} packets to {hit.name} {found} were {word}, expected at most {high}"
-        if "bitten" in counted and not counted["bitten"]:
-            return f"the mechanism on {hit.name} struck none of {counted['packets']} packets"
+        if not counted or not counted.get("bitten", True):
+            what = f"struck none of {counted['packets']} packets" if counted else "is not there to say what it struck"
+            return f"the mechanism on {hit.name} {what}"
         if "bitten" not in counted and self._sign.seen(before) >= found:
             return f"as many packets to {hit.name} were {word} before the fault"
         return self.scrutinise(hit, during, counted)
@@ -115,9 +117,10 @@ class Sampled(Emulated):
         found = self._sign.seen(after)
         facts[f"{hit.name}.{self._sign.word}_after"] = found
         if not after.answered:
-            return f"{hit.name} does not answer any more"
+            return self.deaf(hit, facts)
         low, _ = band(after.sent, self._sign.share)
-        struck = not hit.company.shapes and found >= max(1, low) and found > self._sign.seen(self._before[hit.name])
+        alone = not hit.company.shapes and not silenced(hit.state.id)
+        struck = alone and found >= max(1, low) and found > self._sign.seen(self._before[hit.name])
         return f"packets to {hit.name} are still {self._sign.word}" if struck else ""
 
 

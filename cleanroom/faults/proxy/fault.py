@@ -19,7 +19,8 @@ from cleanroom.faults.proxy.prove import Prove, Seen
 from cleanroom.faults.proxy.redirect import Lead, Redirect
 from cleanroom.faults.proxy.sockets import Pair
 from cleanroom.faults.rung import pinned
-from cleanroom.faults.victim import visible_pid
+from cleanroom.faults.silence import silenced
+from cleanroom.faults.victim import interrupted, visible_pid
 from cleanroom.network.namespace import in_namespace, namespace_of_pid
 from cleanroom.plan.model import FaultEvent
 from cleanroom.plan.stream import Stream
@@ -27,6 +28,7 @@ from cleanroom.plan.stream import Stream
 BACKEND = "proxy"
 TIMEOUT = 10.0
 _ANY_PORT = 9
+_SILENCED = "not tried, under another fault"
 # Nobody has this address (RFC 5737), and nothing gets there: the proxy answers in its place.
 _NOBODY = "192.0.2.1"
 
@@ -200,8 +202,8 @@ class ProxyFault:
             state = self._state(hit)
             if state != "same":
                 facts[f"{hit.name}.state"] = state
-            if state == "restarted":
-                hit.lapses.append("it was restarted under the fault, and ran on without it")
+            if words := interrupted(self._context, hit.name, hit.state.id, hit.state.started_at):
+                hit.lapses.append(words)
             if "defects" in hit.figures:
                 hit.lapses.append(f"the proxy failed on {hit.figures['defects']} connections: {hit.figures['defect']}")
             lapses.extend(f"{hit.name}: {lapse}" for lapse in hit.lapses)
@@ -237,11 +239,13 @@ class ProxyFault:
         except (OSError, NetworkError) as err:
             return (f"nobody can say ({err})",)
         facts[f"{hit.name}.direct"] = direct
-        return () if direct in ("accepted", "refused") else (f"a new connection is {direct}",)
+        return () if direct in ("accepted", "refused", _SILENCED) else (f"a new connection is {direct}",)
 
     def _direct(self, hit: _Hit) -> str:
         """Return what becomes of a new connection: `accepted` is seen among the sockets of the service's own port."""
         port = self._port(hit)
+        if silenced(hit.state.id):
+            return _SILENCED
 
         def use() -> str:
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:

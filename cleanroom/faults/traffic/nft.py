@@ -14,6 +14,7 @@ from cleanroom.errors import CapabilityError, EngineError
 from cleanroom.faults.traffic.decision import lost_of
 from cleanroom.faults.traffic.place import Inside
 from cleanroom.faults.traffic.shape import Effect, Every, Flap, Gilbert, Loss, Match, Shape, Way
+from cleanroom.faults.traffic.table import INTERFACE_GONE, interface
 from cleanroom.network.command import run
 
 _BACKEND = "nftables"
@@ -86,6 +87,7 @@ class FilterTraffic:
         self._shape = shape
         self._name = f"{_PREFIX}{next(_numbers)}"
         self._applied = False
+        self._interface = 0
         self.flapping: Flapping | None = None
         self.figures: dict[str, Json] = {}
         self.lapses: list[str] = []
@@ -100,6 +102,7 @@ class FilterTraffic:
         except EngineError as err:
             raise CapabilityError(f"backend {_BACKEND}: {err.message.splitlines()[0]}", remedy=_NEEDS) from err
         self._applied = True
+        self._interface = interface(self._place)
         if isinstance(self._shape.effect, Flap):
             self.flapping = Flapping(self._shape.effect, self._toggle)
             self.flapping.start()
@@ -127,6 +130,8 @@ class FilterTraffic:
             self.figures.update(self.flapping.stop())
             self.lapses.extend(self.flapping.failures)
         self.figures.update(self.counters())
+        if interface(self._place) != self._interface:
+            self.lapses.append(INTERFACE_GONE)
         try:
             self._nft(f"delete table netdev {self._name}\n")
         except EngineError as err:

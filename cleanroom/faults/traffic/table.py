@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -21,6 +22,7 @@ _DEVICE = "eth0"
 _FAMILY: dict[Hook, str] = {"input": "inet", "output": "inet", "egress": "netdev"}
 # Before the filters that an image's own program may have set up.
 _PRIORITY = -150
+INTERFACE_GONE = "its interface was taken away, and its rules with it"
 _NAME = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -67,6 +69,18 @@ def render(name: str, rules: tuple[Rule, ...], sets: tuple[str, ...] = ()) -> st
     return "\n".join(parts) + "\n"
 
 
+def interface(inside: Inside) -> int:
+    """Return the number of the namespace's one interface, which is never used again; 0 while it has none."""
+
+    def number() -> int:
+        try:
+            return socket.if_nametoindex(_DEVICE)
+        except OSError:
+            return 0
+
+    return inside.do(number)
+
+
 class Table:
     """The table of one occurrence in one namespace."""
 
@@ -76,6 +90,8 @@ class Table:
         self._script = script
         self._up = False
         self._last: dict[str, int] = {}
+        self._made = 0
+        self._index = 0
         self.lapses: list[str] = []
         """Why it was not in force all the time until `remove`."""
 
@@ -90,6 +106,13 @@ class Table:
                 f"backend {BACKEND}: {err.message}",
                 remedy="a kernel with nftables (nft_reject, nft_ct, nft_connlimit, netdev egress) is needed",
             ) from err
+        self._made = self._rules(self._families())
+        self._index = interface(self._inside)
+
+    def _rules(self, families: tuple[str, ...]) -> int:
+        """How many rules there are: a table may stay while its rules are flushed, or go with their interface."""
+        listed = [json.loads(self._nft("-j", "list", "table", family, self.name)) for family in families]
+        return sum("rule" in one for found in listed for one in found["nftables"])
 
     def counts(self) -> dict[str, int]:
         """Return how many packets each counter has seen; what was last seen once the table is gone."""
@@ -112,6 +135,10 @@ class Table:
         if not families:
             self.lapses.append("its rules were not there any more to be taken away")
             return
+        if self._rules(families) < self._made:
+            self.lapses.append("some of its rules were not there any more to be taken away")
+        if "netdev" in families and interface(self._inside) != self._index:
+            self.lapses.append(INTERFACE_GONE)
         self.counts()
         self._nft("-f", "-", stdin="".join(f"delete table {family} {self.name}\n" for family in families))
 

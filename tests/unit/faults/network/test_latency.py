@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
+from cleanroom.faults import silence
 from cleanroom.faults.link import Link
 from cleanroom.faults.network import emulated
 from cleanroom.faults.network import latency as network
 from cleanroom.faults.network.latency import Latency, open_latency
+from cleanroom.faults.silence import Silence
 from cleanroom.faults.traffic.shape import Delay, Shape
 from cleanroom.network.ports import Rtt
 from cleanroom.quantity import Duration
@@ -35,6 +38,9 @@ class World:
     lapse: str = ""
     shapes: list[Shape] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    uncounted: bool = False
+    passed: int = 0
+    """Packets that the rungs have counted."""
     open: int = 0
     removed: int = 0
 
@@ -43,6 +49,7 @@ class World:
         if not self.answers:
             return Rtt(samples=(), lost=samples, timeout=timeout)
         noise = [round(self.noise[i % len(self.noise)] * MS) for i in range(samples)]
+        self.passed += 0 if self.uncounted else samples
         return Rtt(samples=tuple(FLOOR + round(self.added * MS) + n for n in noise), lost=0, timeout=timeout)
 
 
@@ -72,7 +79,7 @@ class Rung:
             self.lapses.append(self.world.lapse)
 
     def counters(self) -> dict[str, object]:
-        return {}
+        return {"egress.packets": self.world.passed, "egress.bytes": 100 * self.world.passed}
 
     def leftovers(self) -> tuple[str, ...]:
         return self.world.stuck
@@ -102,6 +109,7 @@ def world(monkeypatch) -> World:
     def rung(name: str) -> Callable[[object, Shape], Rung]:
         return lambda _, shape: Rung(made, name, shape)
 
+    monkeypatch.setattr(silence, "_silenced", Counter())
     monkeypatch.setattr(emulated, "Place", Place)
     monkeypatch.setattr(emulated, "visible_pid", lambda state: state.pid)
     monkeypatch.setattr(emulated, "RUNGS", {name: rung(name) for name in ("netem", "nfqueue")})
@@ -298,6 +306,33 @@ def test_a_service_that_does_not_answer_afterwards_is_not_reverted(world):
     assert not fault.verify_reversal().holds
 
 
+def test_a_service_that_another_fault_silences_is_not_still_slow(world):
+    fault, other = opened(world), Silence()
+    fault.inject()
+    other.begin(("db",))
+    fault.revert()
+    world.answers = False
+    reversal = fault.verify_reversal()
+    assert (reversal.holds, reversal.facts["db.link_after"]) == (True, "not answered, under another fault")
+    other.end()
+    other.end()
+    assert not fault.verify_reversal().holds
+    world.stuck = ("a rule",)
+    other.begin(("db",))
+    assert not fault.verify_reversal().holds
+
+
+def test_a_delay_that_another_fault_brought_about_is_no_proof(world):
+    """It began between our two measurements: the round trip grew, and no packet of it passed our mechanism."""
+    world.powerless = world.uncounted = True
+    fault = opened(world)
+    fault.inject()
+    world.added = 500.0
+    effect = fault.verify()
+    assert not effect.holds
+    assert effect.reason == "of 5 round trips to db 0 packets passed the mechanism: something else made them slow"
+
+
 def test_what_a_rung_says_of_its_time_is_handed_on(world):
     world.lapse = "the worker ended early"
     fault = opened(world)
@@ -307,17 +342,30 @@ def test_what_a_rung_says_of_its_time_is_handed_on(world):
     assert (reversal.holds, reversal.lapsed) == (True, "db: the worker ended early")
 
 
-@pytest.mark.parametrize(("status", "lapsed"), [("exited", False), ("running", True)])
-def test_a_container_that_ended_needs_no_delay_and_one_that_was_restarted_lacked_it(world, status, lapsed):
+@pytest.mark.parametrize(
+    ("status", "started", "lapsed"), [("exited", "", False), ("running", "later", True), ("exited", "later", True)]
+)
+def test_a_container_that_ended_needs_no_delay_and_one_that_was_restarted_lacked_it(world, status, started, lapsed):
     fault = opened(world)
     fault.inject()
-    world.engine.states["db"] = replace(world.engine.states["db"], status=status, started_at="later")
+    before = world.engine.states["db"]
+    world.engine.states["db"] = replace(before, status=status, started_at=started or before.started_at)
     world.answers = False
     fault.revert()
     reversal = fault.verify_reversal()
     assert reversal.holds
     assert world.removed == 1
     assert ("restarted under the fault" in reversal.lapsed) is lapsed
+
+
+def test_a_container_that_another_replaced_had_no_delay(world):
+    fault = opened(world)
+    fault.inject()
+    containers = fault.context.containers
+    containers["db"] = replace(containers["db"], id="new")
+    world.engine.states["db"] = replace(world.engine.states["db"], status="removing")
+    fault.revert()
+    assert "db: another container took its place under the fault" in fault.verify_reversal().lapsed
 
 
 def test_a_container_that_is_gone_is_free_of_the_delay(world, monkeypatch):

@@ -38,6 +38,7 @@ def world(monkeypatch) -> World:
     monkeypatch.setattr(port_exhaustion, "used_ports", lambda _: frozenset({60999}))
     monkeypatch.setattr(port_exhaustion, "_read", lambda: dict(made.settings))
     monkeypatch.setattr(port_exhaustion, "_write_in", made.write)
+    monkeypatch.setattr(port_exhaustion, "_claims", set())
     monkeypatch.setattr(port_exhaustion, "begin", lambda _: made.begun)
     return made
 
@@ -105,6 +106,29 @@ def test_a_restart_takes_the_effect_away():
     engine.begin("db")
     fault.revert()
     assert "restarted" in fault.verify_reversal().lapsed
+
+
+def test_a_second_one_does_not_take_the_settings_of_the_first_for_the_service_own(world):
+    first, second = opened(), opened(leave=1)
+    first.inject()
+    with pytest.raises(CapabilityError, match="has taken the ports of db already"):
+        second.inject()
+    first.revert()
+    second.revert()
+    assert world.settings == BEFORE
+    assert first.verify_reversal().lapsed == ""
+    third = opened()
+    third.inject()
+    third.revert()
+    assert world.settings == BEFORE
+
+
+def test_settings_that_somebody_else_has_changed_were_not_in_force(world):
+    fault = opened()
+    fault.inject()
+    world.settings |= BEFORE
+    fault.revert()
+    assert "db: somebody has changed the settings" in fault.verify_reversal().lapsed
 
 
 def test_what_cannot_be_proven_is_refused():

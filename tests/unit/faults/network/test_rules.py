@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -254,17 +254,20 @@ def test_what_is_left_behind_is_told(world):
     assert (reversal.holds, reversal.reason) == (False, "still there: db: table inet t")
 
 
-@pytest.mark.parametrize("how", ["rules", "restart"])
+@pytest.mark.parametrize("how", ["rules", "restart", "replacement"])
 def test_an_effect_that_did_not_last_is_told(world, how):
     fault = open_refuse(strike("network.refuse", "db"), world.context)
     fault.inject()
     if how == "rules":
         world.lapse = "its rules were not there any more to be taken away"
-    else:
+    elif how == "restart":
         world.engine.time.seconds += 1
         world.engine.begin("db")
+    else:
+        world.context.containers["db"] = replace(world.context.containers["db"], id="new")
     fault.revert()
-    assert ("not there" if how == "rules" else "restarted") in fault.verify_reversal().lapsed
+    words = {"rules": "not there", "restart": "restarted", "replacement": "another container took its place"}
+    assert words[how] in fault.verify_reversal().lapsed
 
 
 def test_where_nobody_listens_nothing_can_be_refused(world):

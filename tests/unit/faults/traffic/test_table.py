@@ -16,6 +16,7 @@ class Kernel:
         self.tables: set[tuple[str, str]] = set()
         self.packets = 0
         self.refuses = ""
+        self.flushed = False
         self.scripts: list[str] = []
 
     def do(self, function):
@@ -36,6 +37,8 @@ class Kernel:
         if argv[2:] == ("list", "tables"):
             found = [{"table": {"family": family, "name": name}} for family, name in sorted(self.tables)]
             return json.dumps({"nftables": [{"metainfo": {}}, *found]})
+        if argv[2:4] == ("list", "table"):
+            return json.dumps({"nftables": [{"table": {}}, *([] if self.flushed else [{"rule": {}}])]})
         counters = [{"counter": {"name": "c", "table": argv[-1], "packets": self.packets}}]
         return json.dumps({"nftables": counters})
 
@@ -82,6 +85,25 @@ def test_rules_that_are_gone_before_their_time_are_told(kernel):
     kernel.tables.clear()
     made.remove()
     assert made.lapses == ["its rules were not there any more to be taken away"]
+
+
+def test_rules_that_are_gone_although_their_table_stays_are_told(kernel):
+    made = Table(kernel, "clr_t", render("clr_t", RULES))
+    made.apply()
+    kernel.flushed = True
+    made.remove()
+    assert made.lapses == ["some of its rules were not there any more to be taken away"]
+    assert kernel.tables == set()
+
+
+@pytest.mark.parametrize(("rules", "told"), [(RULES, [table.INTERFACE_GONE]), (RULES[:1], [])])
+def test_rules_at_an_interface_that_was_replaced_are_told(kernel, monkeypatch, rules, told):
+    numbers = iter((7, 8))
+    monkeypatch.setattr(table, "interface", lambda _: next(numbers))
+    made = Table(kernel, "clr_t", render("clr_t", rules))
+    made.apply()
+    made.remove()
+    assert made.lapses == told
 
 
 def test_a_kernel_that_cannot_is_told_with_its_words(kernel):
