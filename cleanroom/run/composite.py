@@ -112,6 +112,8 @@ class Composite(Occurrence):
             "parts": len(self.parts), "injected": sum(part.record.injected for part in begun),
             "verified": sum(part.record.verified for part in begun),
         }  # fmt: skip
+        if begun and not reasons and not any(_counts(part) for part in begun):
+            reasons.append("none of its parts is proven, though each of them may be so")
         more, why = self._own_facts(begun)
         facts.update(more)
         if not begun:
@@ -133,7 +135,9 @@ class Composite(Occurrence):
                 return self._value(), ""
             case _:
                 missing = [part.event.fault.id for part in self.parts if not part.begun]
-                return _together(begun), f"never begun: {', '.join(missing)}" if missing else ""
+                facts = _together(begun)
+                apart = "its parts never stood at the same time" if facts.get("together_ms") == 0 else ""
+                return facts, f"never begun: {', '.join(missing)}" if missing else apart
 
     def _rate(self, begun: list[Occurrence]) -> dict[str, Json]:
         """How often it really struck, of the ticks that there were until its end."""
@@ -169,7 +173,10 @@ def _offset(part: Occurrence) -> Duration:
     return moment.offset if isinstance(moment, AtOffset) else Duration(0)
 
 
+def _counts(part: Occurrence) -> bool:
+    """Whether it is proven, or was injected and needs no proof."""
+    return part.record.verified or (part.record.injected and not part.event.fault.verify)
+
+
 def _unproven(part: Occurrence) -> bool:
-    fault = part.event.fault
-    waived = part.record.injected and not fault.verify
-    return not part.record.verified and not waived and not fault.allow_inconclusive
+    return not _counts(part) and not part.event.fault.allow_inconclusive

@@ -21,6 +21,7 @@ CONTROLS = {
     "control-recreate": ("anew", "does not run"),
     "control-exit": ("out", r"ended so \d times, not 9"),
     "control-oom": ("oom", "below what is asked for"),
+    "control-two": ("down", "was started again before"),
 }
 """Control → the fault that must not be taken for proven, and why it is not."""
 

@@ -9,7 +9,7 @@ from typing import Final
 from cleanroom.clock import Deadline
 from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerState
-from cleanroom.errors import CapabilityError, NetworkError
+from cleanroom.errors import CapabilityError, EngineError, NetworkError
 from cleanroom.faults.base import FaultContext
 from cleanroom.network.bridge import forget_neighbour
 
@@ -17,6 +17,7 @@ DEATH_TIMEOUT: Final = 10.0
 POLICY_TIMEOUT: Final = 30.0
 # An engine that is going to restart a container calls it `restarting` at once; one that says `exited` is not going to.
 POLICY_GRACE: Final = 2.0
+EARLY: Final = "was started again before the fault's end, e.g. as what another fault waits for at its own"
 ENDED: Final = ("exited", "dead", "restarting", "removing")
 
 
@@ -32,6 +33,15 @@ def running(context: FaultContext, target: str, what: str) -> tuple[Container, C
 def replaced(before: ContainerState, now: ContainerState) -> bool:
     """Whether another process runs in the place of the one before."""
     return now.status == "running" and now.started_at != before.started_at
+
+
+def started_since(context: FaultContext, container: Container, before: ContainerState) -> bool:
+    """Whether another process runs by now, though the fault that ended the one before has not brought it."""
+    try:
+        return replaced(before, context.engine.inspect(container.id))
+    except EngineError:
+        # Another container may have taken its place, which runs or not.
+        return context.containers[container.service].id != container.id
 
 
 def await_death(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import platform
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -138,8 +140,7 @@ class Exit:
         state = engine.inspect(ending.container.id)
         done = state.restart_count if ending.struck.policy else len(ending.codes)
         if state.status == "running":
-            for file in leftovers(state):
-                file.unlink(missing_ok=True)
+            leftovers(state, remove=True)
         elif done < self._times:
             # Between two starts nobody can look into it; another container has nothing of ours.
             ending.struck = replace(ending.struck, container=self._context.recreate(ending.name, keep_volumes=True))
@@ -177,10 +178,24 @@ def found_program(command: Command, pid: int, proc: Path = Path("/proc")) -> str
     raise CapabilityError(f"{name} is in none of {':'.join(command.path)} of the container")
 
 
-def leftovers(state: ContainerState, proc: Path = Path("/proc")) -> list[Path]:
-    """Return the files that later starts of a running container would end by."""
-    folder = proc / str(state.pid) / "root" / FOLDER.lstrip("/")
-    return sorted(folder.glob("[0-9]*")) if folder.is_dir() else []
+def leftovers(state: ContainerState, proc: Path = Path("/proc"), *, remove: bool = False) -> list[str]:
+    """Return the files that later starts of a running container would end by, and remove them where asked.
+
+    No link is followed: it would lead to files of ours.
+    """
+    place = proc / str(state.pid) / "root" / FOLDER.lstrip("/")
+    try:
+        folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return []
+    try:
+        found = sorted(name for name in os.listdir(folder) if name.isdigit())  # noqa: PTH208 - by descriptor
+        for name in found if remove else ():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+    finally:
+        os.close(folder)
+    return found
 
 
 def open_exit(event: FaultEvent, context: FaultContext) -> Exit:

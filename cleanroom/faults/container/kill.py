@@ -14,7 +14,7 @@ from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerState
 from cleanroom.errors import CapabilityError, CleanroomError
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
-from cleanroom.faults.container.death import await_death, policy_trouble, replaced
+from cleanroom.faults.container.death import EARLY, await_death, policy_trouble, replaced, started_since
 from cleanroom.faults.recovery import bring_back
 from cleanroom.faults.victim import send_signal, visible_pid
 from cleanroom.plan.model import FaultEvent
@@ -36,6 +36,8 @@ class _Victim:
     ready: float | None = None
     looked: bool = False
     trouble: str = ""
+    early: bool = False
+    """Whether somebody had started it again before the fault's end."""
     waiting: threading.Thread | None = None
 
     @property
@@ -125,6 +127,8 @@ class Kill:
         for victim in self._victims:
             if not victim.looked:
                 self._await_death(victim)
+            if victim.strategy != "policy" and victim.died is not None:
+                victim.early = started_since(self._context, victim.container, victim.before)
             if victim.strategy == "none" or victim.died is None:
                 continue
             if victim.waiting is None:
@@ -142,7 +146,8 @@ class Kill:
             if victim.ready is not None and not replaced(victim.before, state):
                 victim.ready = None
                 victim.trouble = f"{victim.name} was ready again and then ended ({state.status})"
-        return Evidence(holds=True, facts=facts)
+        early = ", ".join(victim.name for victim in self._victims if victim.early)
+        return Evidence(holds=True, facts=facts, lapsed=f"{early} {EARLY}" if early else "")
 
     def recovery(self) -> Recovery | None:
         """Return the longest time from a death to readiness; None when nothing died or nothing was to come back."""

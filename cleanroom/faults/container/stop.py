@@ -10,7 +10,7 @@ from cleanroom.canonical import Json
 from cleanroom.drive.reach import Container
 from cleanroom.engine.ports import ContainerState
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
-from cleanroom.faults.container.death import await_death, running
+from cleanroom.faults.container.death import EARLY, await_death, running, started_since
 from cleanroom.faults.recovery import recover
 from cleanroom.faults.rung import pinned
 from cleanroom.plan.model import FaultEvent
@@ -41,6 +41,7 @@ class Stop:
         self._grace = event.parameters["grace"]
         self._stopped: list[_Stopped] = []
         self._recovery: Recovery | None = None
+        self._early: list[str] = []
         self._reverted = False
 
     def inject(self) -> None:
@@ -77,6 +78,11 @@ class Stop:
             return
         self._reverted = True
         if self._stopped:
+            self._early = [
+                one.container.service
+                for one in self._stopped
+                if started_since(self._context, one.container, one.before)
+            ]
             names = [one.container.service for one in self._stopped]
             self._recovery = recover(self._context, names, self._clock.monotonic(), "start")
 
@@ -87,7 +93,8 @@ class Stop:
             state = self._context.engine.inspect(one.container.id)
             facts[f"{one.container.service}.status"] = state.status
             facts[f"{one.container.service}.pid_after"] = state.pid
-        return Evidence(holds=True, facts=facts)
+        lapsed = f"{', '.join(self._early)} {EARLY}" if self._early else ""
+        return Evidence(holds=True, facts=facts, lapsed=lapsed)
 
     def recovery(self) -> Recovery | None:
         """Return the time from the fault's end to readiness."""

@@ -57,6 +57,23 @@ def test_parts_have_records_and_spans_of_their_own_under_the_composites():
     assert outcome_of((), (whole, a, b), order(chaos=stand.faults)) == "passed"
 
 
+@pytest.mark.parametrize(("waived", "proven"), [((), True), (("b",), True), (("a", "b"), False)])
+def test_what_is_made_of_nothing_proven_is_not_proven(waived, proven):
+    parts = tuple(part(name, allow_inconclusive="no netem" if name in waived else "") for name in "ab")
+    stand = Stand((*parts, concurrent("a", "b")), shapes={name: {"holds": False} for name in waived})
+    stand.chaos.before_step("place")
+    whole, *_ = stand.chaos.finish()
+    assert (whole.verified, "none of its parts is proven" in whole.reason) == (proven, not proven)
+
+
+def test_parts_of_which_one_ended_before_the_other_began_were_not_concurrent(monkeypatch):
+    stand = Stand((part("a"), part("b"), concurrent("a", "b")))
+    monkeypatch.setattr("cleanroom.run.composite._together", lambda _begun: {"together_ms": 0})
+    stand.chaos.before_step("place")
+    whole, *_ = stand.chaos.finish()
+    assert (whole.verified, whole.reason) == (False, "its parts never stood at the same time")
+
+
 def test_parts_are_taken_away_in_reverse_and_before_the_composite_ends():
     long = Duration(10**10)
     stand = Stand((part("a", duration=long), part("b", duration=long), monkey_of(("a", "b"))))

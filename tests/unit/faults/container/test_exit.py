@@ -127,4 +127,18 @@ def test_what_is_left_to_count_is_seen_from_outside(tmp_path):
     folder.mkdir(parents=True)
     for name in ("run", "0001"):
         (folder / name).touch()
-    assert leftovers(engine.states["db"], tmp_path) == [folder / "0001"]
+    assert leftovers(engine.states["db"], tmp_path) == ["0001"]
+    assert leftovers(engine.states["db"], tmp_path, remove=True) == ["0001"]
+    assert [one.name for one in folder.iterdir()] == ["run"]
+
+
+def test_a_link_in_a_container_leads_to_none_of_our_files(tmp_path):
+    engine = Engine(Time(), "db")
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    (ours / "0001").touch()
+    root = tmp_path / "100/root"
+    root.mkdir(parents=True)
+    (root / ".cleanroom-exit").symlink_to(ours)
+    assert leftovers(engine.states["db"], tmp_path, remove=True) == []
+    assert (ours / "0001").exists()

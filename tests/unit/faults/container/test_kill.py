@@ -128,6 +128,20 @@ def test_a_target_that_was_struck_before_another_one_failed_is_brought_back(engi
     assert engine.revived == ["api"]
 
 
+@pytest.mark.parametrize("revive", ["start", "none"])
+@pytest.mark.parametrize("early", [True, False])
+def test_who_was_started_by_somebody_else_meanwhile_was_not_dead_until_the_end(engine, revive, early):
+    fault = open_kill(kill("db", revive=revive), context(engine))
+    fault.inject()
+    assert fault.verify().holds
+    engine.time.seconds += 1
+    if early:
+        engine.revive("db")
+    fault.revert()
+    found = fault.verify_reversal()
+    assert (found.holds, "db was started again before" in found.lapsed) == (True, early)
+
+
 def test_revive_none_leaves_it_dead(engine):
     fault = open_kill(kill("db", revive="none"), context(engine, policy=("db",)))
     assert fault.backend == "api"
