@@ -5,10 +5,11 @@
 #   CLEANROOM_KERNEL_VM     how to have that machine: the beginning of a command. It is called with
 #                           -s FOLDER -t SECONDS -m MEBIBYTES -- COMMAND
 #                           and must run COMMAND there as root, with a Docker engine and Python 3, in a copy of FOLDER, bring
-#                           back its folder out, and exit as COMMAND does. Without it: the machine at hand, as root, if its
-#                           kernel is such a one.
-#   CLEANROOM_KERNEL_FAMILIES   only these families of faults, e.g. "resource container"; all of them otherwise
-#   CLEANROOM_KERNEL_LIMIT      seconds for each family (default 900)
+#                           back its folder out, and exit as COMMAND does.
+#   CLEANROOM_KERNEL_FAMILIES   all of these families of faults, e.g. "resource container/pause", or `all`; without it a choice, in
+#                           which every family is, and of what the kernel has a part in everything
+#   CLEANROOM_KERNEL_CONTROLS   1: the controls as well, in which a fault is prevented and must not be taken for proven
+#   CLEANROOM_KERNEL_LIMIT      seconds for each family and cell (default 900)
 #   CLEANROOM_KERNEL_STRETCH    by how much the time limits of the specs are longer there (default 6: it is emulated)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -36,7 +37,7 @@ step "Saving the images" docker save --output "$folder/images.tar" "${images[@]}
 tar -c cleanroom tests | tar -x -C "$folder/tree"
 cat >"$folder/command" <<COMMAND
 export CLEANROOM_IMAGE='$CLEANROOM_IMAGE' CLEANROOM_KERNEL_LIMIT='$limit' CLEANROOM_KERNEL_FAMILIES='$families'
-export CLEANROOM_KERNEL_STRETCH='${CLEANROOM_KERNEL_STRETCH:-6}'
+export CLEANROOM_KERNEL_STRETCH='${CLEANROOM_KERNEL_STRETCH:-6}' CLEANROOM_KERNEL_CONTROLS='${CLEANROOM_KERNEL_CONTROLS:-}'
 exec python3 tree/tests/kernel/inside.py
 COMMAND
 

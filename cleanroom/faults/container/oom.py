@@ -88,13 +88,18 @@ class Oom:
                 raise CapabilityError(
                     f"the limit of {one.target.name} is {before} bytes already, below what is asked for"
                 )
+        # Version 1 refuses a limit below what is in use; version 2 kills for it at once, before anybody counts.
+        if one.group.version > 1 and (used := in_use(one.group)) >= self._memory:
+            raise CapabilityError(
+                f"{one.target.name} uses {used} bytes: the limit itself would kill it", remedy="ask for more `memory`"
+            )
         try:
             for file in one.limits:
                 one.group.write(file, "0" if file == "memory.swap.max" else str(self._memory))
         except EngineError as err:
-            used = one.group.number("memory.usage_in_bytes")
             raise CapabilityError(
-                f"{one.target.name} uses {used} bytes, and this kernel sets no limit below that: {err.message}",
+                f"{one.target.name} uses {in_use(one.group)} bytes, and this kernel sets no limit below that: "
+                f"{err.message}",
                 remedy="ask for more `memory`",
             ) from err
 
@@ -192,6 +197,13 @@ def limit_files(group: Group) -> tuple[str, ...]:
     else:
         names = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
     return tuple(name for name in names if (group.place / name).exists())
+
+
+def in_use(group: Group) -> int:
+    """Return the bytes in use that the kernel cannot simply drop; 0 where it does not say."""
+    first = group.version == 1
+    used = group.number("memory.usage_in_bytes" if first else "memory.current") or 0
+    return used - (group.number("memory.stat", "total_inactive_file" if first else "inactive_file") or 0)
 
 
 def restore(group: Group, limits: dict[str, str]) -> None:

@@ -105,6 +105,25 @@ def test_a_service_that_has_less_already_is_refused_and_keeps_it(engine, group):
     assert limits(group) == before
 
 
+@pytest.mark.parametrize("group", [2], indirect=True)
+@pytest.mark.parametrize(("dropped", "refused"), [(0, True), (30 << 20, False)])
+@pytest.mark.usefixtures("kills")
+def test_what_the_limit_alone_would_kill_is_refused_where_the_kernel_would(engine, group, dropped, refused):
+    (group.place / "memory.current").write_text(str(60 << 20))
+    (group.place / "memory.stat").write_text(f"anon 5\ninactive_file {dropped}\n")
+    before = limits(group)
+    fault = open_oom(event("container.oom", "db", parameters={"memory": LIMIT}), context(engine))
+    if refused:
+        with pytest.raises(CapabilityError, match=f"db uses {60 << 20} bytes: the limit itself would kill it"):
+            fault.inject()
+        assert limits(group) == before
+    else:
+        fault.inject()
+        assert fault.verify().holds
+    fault.revert()
+    assert limits(group) == before
+
+
 @pytest.mark.usefixtures("kills")
 def test_a_limit_that_is_left_is_no_reversal(engine, group):
     fault = open_oom(event("container.oom", "db", parameters={"memory": LIMIT}), context(engine))
