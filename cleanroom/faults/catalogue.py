@@ -14,8 +14,9 @@ _INTRODUCTION = """\
 
 Made from the tables that the program itself works by (`make docs`); a test compares the two. A fault is injected by
 the first rung of its ladder that this machine has and that can do what is asked; one that cannot is refused with its
-reason, never replaced by something weaker. `backend:` pins a rung. `cleanroom doctor` says which rungs a machine has,
-`cleanroom doctor --probe` tries them. Evidence is measured from outside the system under test; without it a fault is
+reason, never replaced by something weaker. `backend:` pins a rung. `cleanroom doctor` says of each fault which rung it
+takes on a machine, why none above it, and what to do for that; `cleanroom doctor --probe` proves it by a real injection
+into throw-away containers. Evidence is measured from outside the system under test; without it a fault is
 *inconclusive*, and so is what leans on it. What was seen of each fault in a real run stands in
 [fault-evidence.md](fault-evidence.md).
 """

@@ -18,7 +18,7 @@ from cleanroom.quantity import Duration
 from cleanroom.text import tail
 
 IMAGE = "cleanroom-probe:1"
-_HOST = "/host"
+OURS = Mount(source="/", target="/host")
 # What an engine puts into a container itself, or what must be the container's own.
 _OWN = frozenset({"proc", "sys", "dev", "etc", "tmp", "run", "var"})
 _PATIENCE = Duration(60 * 10**9)
@@ -39,6 +39,18 @@ def probe_archive(top_level: tuple[str, ...]) -> bytes:
     return stream.getvalue()
 
 
+def make_probe_image(engine: DockerEngine) -> None:
+    """Make the image where the engine does not have it yet; its containers need the mount `OURS`."""
+    if not engine.has_image(IMAGE):
+        names = tuple(p.name for p in Path("/").iterdir() if p.name not in _OWN)
+        engine.import_image(IMAGE, probe_archive(names))
+
+
+def our_python(script: str) -> tuple[str, ...]:
+    """Return the words that run the text of a script by our own Python, without its packages."""
+    return (os.path.realpath(sys.executable), "-I", "-S", "-c", script)
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerProbe:
     """Runs a script in a container of an engine that shares our file system."""
@@ -50,9 +62,7 @@ class ContainerProbe:
 
     def run(self, script: str, slot: Slot) -> str:
         """Run the Python text on the slot's network and return its standard output; raises `EngineError`."""
-        if not self.engine.has_image(IMAGE):
-            names = tuple(p.name for p in Path("/").iterdir() if p.name not in _OWN)
-            self.engine.import_image(IMAGE, probe_archive(names))
+        make_probe_image(self.engine)
         name = f"clr-{self.run_id}-{slot.index}-probe-{secrets.token_hex(4)}"
         # An answer that got lost may have made the network: it is removed whatever the call said.
         try:
@@ -69,8 +79,8 @@ class ContainerProbe:
             ContainerSpec(
                 name=name,
                 image=IMAGE,
-                entrypoint=(os.path.realpath(sys.executable), "-I", "-S", "-c", script),
-                mounts=(Mount(source="/", target=_HOST),),
+                entrypoint=our_python(script),
+                mounts=(OURS,),
                 network=name,
                 address=slot.address(self.host),
                 # Without it the engine's own resolver would ask the cell's, and hold the container up while it waits.

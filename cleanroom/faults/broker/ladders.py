@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cleanroom.faults import needs
 from cleanroom.faults.base import ActiveFault, FaultContext
 from cleanroom.faults.broker.delete_queue import DeletedQueue
 from cleanroom.faults.broker.memory_alarm import MemoryAlarm
@@ -16,8 +17,9 @@ def _ladder(kind: str, make: Callable[[FaultEvent, FaultContext, str], OnOne], m
     def open_it(event: FaultEvent, context: FaultContext) -> ActiveFault:
         return open_each(event, context, "exec", make)
 
-    needs = ("rabbitmqctl in the target's image",)
-    return Ladder(kind=kind, rungs=(Rung(name="exec", mechanism=mechanism, needs=needs, proof=proof),), open=open_it)
+    return Ladder(
+        kind=kind, rungs=(Rung(name="exec", mechanism=mechanism, needs=(needs.RABBIT,), proof=proof),), open=open_it
+    )
 
 
 LADDERS: tuple[Ladder, ...] = (

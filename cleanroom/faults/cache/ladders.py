@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from cleanroom.faults import needs
 from cleanroom.faults.base import ActiveFault, FaultContext
 from cleanroom.faults.cache.flush import Flushed
 from cleanroom.faults.cache.maxmemory import LessMemory
@@ -21,8 +22,9 @@ def _ladder(kind: str, make: Callable[[FaultEvent, FaultContext, str], OnOne], m
     def open_it(event: FaultEvent, context: FaultContext) -> ActiveFault:
         return open_each(event, context, "redis", make)
 
-    needs = ("a server that speaks Redis' protocol",)
-    return Ladder(kind=kind, rungs=(Rung(name="redis", mechanism=mechanism, needs=needs, proof=proof),), open=open_it)
+    return Ladder(
+        kind=kind, rungs=(Rung(name="redis", mechanism=mechanism, needs=(needs.REDIS,), proof=proof),), open=open_it
+    )
 
 
 LADDERS: tuple[Ladder, ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cleanroom.faults import needs
 from cleanroom.faults.clock.alter import RUNG, Freeze, Jump, Rate, Skew, opener
 from cleanroom.faults.rung import Ladder, Rung
 
@@ -14,12 +15,7 @@ LADDERS: tuple[Ladder, ...] = tuple(
             Rung(
                 name=RUNG,
                 mechanism="libfaketime, preloaded when the service starts, told by a control file of the service's own",
-                needs=(
-                    "engine",
-                    "shared pid namespace",
-                    "the kit of the action's image",
-                    "programs of glibc 2.34 or newer",
-                ),
+                needs=(needs.ENGINE, needs.PIDS, needs.KIT, needs.GLIBC),
                 proof="the time read inside through the C library, before, during and after",
             ),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cleanroom.faults import needs
 from cleanroom.faults.container.crash_loop import open_crash_loop
 from cleanroom.faults.container.exit import open_exit
 from cleanroom.faults.container.kill import open_kill
@@ -12,12 +13,14 @@ from cleanroom.faults.container.restart import open_restart
 from cleanroom.faults.container.stop import open_stop
 from cleanroom.faults.rung import Ladder, Rung
 
-_PID = ("engine", "shared pid namespace")
+_PID = (needs.ENGINE, needs.PIDS)
 LADDERS: tuple[Ladder, ...] = (
     Ladder(
         kind="container.kill",
         rungs=(
-            Rung(name="api", mechanism="the engine's kill", needs=("engine",), proof="container ended by the signal"),
+            Rung(
+                name="api", mechanism="the engine's kill", needs=(needs.ENGINE,), proof="container ended by the signal"
+            ),
             Rung(
                 name="pid",
                 mechanism="a signal to the first process from our side, so that a restart policy acts",
@@ -33,7 +36,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="api",
                 mechanism="the engine's stop: signal, grace, KILL",
-                needs=("engine",),
+                needs=(needs.ENGINE,),
                 proof="container ended; its exit code, and how long that took",
             ),
         ),
@@ -45,7 +48,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="api",
                 mechanism="the engine's pause: the kernel's freezer",
-                needs=("engine", "cgroup freezer"),
+                needs=(needs.ENGINE, needs.FREEZER),
                 proof="the freezer's state in the container's control group",
             ),
             Rung(
@@ -63,7 +66,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="api",
                 mechanism="the engine's stop and start",
-                needs=("engine",),
+                needs=(needs.ENGINE,),
                 proof="exit code and start time of every round",
             ),
         ),
@@ -75,7 +78,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="api",
                 mechanism="the engine's kill, and a start of ours",
-                needs=("engine",),
+                needs=(needs.ENGINE,),
                 proof="exit code and start time of every round",
             ),
             Rung(
@@ -93,7 +96,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="api",
                 mechanism="the engine's removal, and another container of the same declaration",
-                needs=("engine",),
+                needs=(needs.ENGINE,),
                 proof="another container at the same address; which volumes it has",
             ),
         ),
@@ -105,7 +108,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="cgroup",
                 mechanism="the memory limit of the container's group, and memory taken in it until the kernel kills",
-                needs=("engine", "shared pid namespace", "cgroup memory"),
+                needs=(*_PID, needs.MEMORY),
                 proof="oom_kill of the group",
             ),
         ),
@@ -117,7 +120,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="entrypoint",
                 mechanism="a program of ours before the command, which ends so many times and then is the command",
-                needs=("engine", "shared pid namespace", "x86-64"),
+                needs=(*_PID, needs.X86),
                 proof="exit codes by the engine",
             ),
         ),

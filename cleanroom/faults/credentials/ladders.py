@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cleanroom.faults import needs
 from cleanroom.faults.base import ActiveFault, FaultContext
 from cleanroom.faults.credentials.rotate import RotatedPassword
 from cleanroom.faults.each import open_each
@@ -19,7 +20,7 @@ LADDERS: tuple[Ladder, ...] = (
         rungs=(
             Rung(
                 name="sql", mechanism="ALTER USER, and the server's own digest of the old password put back",
-                needs=("a way into the database that the spec itself uses, as a user who may read and set passwords",),
+                needs=(needs.SQL, needs.PASSWORDS),
                 proof="the new password opens the door, the old one does not",
             ),
         ),

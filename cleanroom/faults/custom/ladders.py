@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cleanroom.faults import needs
 from cleanroom.faults.custom.commands import open_custom
 from cleanroom.faults.rung import Ladder, Rung
 
@@ -10,7 +11,7 @@ LADDERS: tuple[Ladder, ...] = (
         kind="custom",
         rungs=(
             Rung(
-                name="exec", mechanism="commands of the spec in its services", needs=("engine",),
+                name="exec", mechanism="commands of the spec in its services", needs=(needs.ENGINE, needs.COMMANDS),
                 proof="a command of the spec that exits with 0 while the fault is there, and only then",
             ),
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cleanroom.faults import needs
 from cleanroom.faults.base import ActiveFault, FaultContext
 from cleanroom.faults.database.connections import HeldConnections
 from cleanroom.faults.database.kill_sessions import KilledSessions
@@ -18,8 +19,9 @@ def _ladder(kind: str, make: Callable[[FaultEvent, FaultContext, str], OnOne], m
     def open_it(event: FaultEvent, context: FaultContext) -> ActiveFault:
         return open_each(event, context, "sql", make)
 
-    needs = ("a way into the database that the spec itself uses",)
-    return Ladder(kind=kind, rungs=(Rung(name="sql", mechanism=mechanism, needs=needs, proof=proof),), open=open_it)
+    return Ladder(
+        kind=kind, rungs=(Rung(name="sql", mechanism=mechanism, needs=(needs.SQL,), proof=proof),), open=open_it
+    )
 
 
 LADDERS: tuple[Ladder, ...] = (

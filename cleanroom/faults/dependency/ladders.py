@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cleanroom.faults import needs
 from cleanroom.faults.dependency.down import open_down
 from cleanroom.faults.rung import Ladder, Rung
 
@@ -12,13 +13,13 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="api",
                 mechanism="the engine's kill (mode kill) or pause (mode pause)",
-                needs=("engine",),
+                needs=(needs.ENGINE,),
                 proof="container ended by the signal, or the freezer's state",
             ),
             Rung(
                 name="nftables",
                 mechanism="reject (mode refuse) or drop (mode blackhole) at the service's input",
-                needs=("nft", "kernel nf_tables"),
+                needs=needs.NFT_RULES,
                 proof="packets counted by the rule, and a contact of ours that is refused or gets no answer",
             ),
         ),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from cleanroom.faults import needs
 from cleanroom.faults.filesystem.base import Open
 from cleanroom.faults.filesystem.change import opener
 from cleanroom.faults.filesystem.covered import open_covered
 from cleanroom.faults.filesystem.held import open_churn, open_lock
 from cleanroom.faults.rung import Ladder, Rung
 
-_INSIDE = ("engine", "shared pid namespace", "CAP_SYS_ADMIN")
+_INSIDE = (needs.ENGINE, needs.PIDS, needs.MOUNTS)
 
 
-def _ladder(kind: str, rung: str, mechanism: str, proof: str, opens: Open, *needs: str) -> Ladder:
+def _ladder(kind: str, rung: str, mechanism: str, proof: str, opens: Open, *more: str) -> Ladder:
     return Ladder(
         kind=f"filesystem.{kind}",
-        rungs=(Rung(name=rung, mechanism=mechanism, needs=(*_INSIDE, *needs), proof=proof),),
+        rungs=(Rung(name=rung, mechanism=mechanism, needs=(*_INSIDE, *more), proof=proof),),
         open=opens,
     )
 
@@ -22,7 +23,7 @@ def _ladder(kind: str, rung: str, mechanism: str, proof: str, opens: Open, *need
 LADDERS: tuple[Ladder, ...] = (
     _ladder(
         "read_only", "mount", "a read-only mount of the path over itself, in the target's mount namespace",
-        "a write of ours there fails with EROFS", opener("mount"), "kernel 5.12 (mount_setattr)",
+        "a write of ours there fails with EROFS", opener("mount"), needs.MOUNT_SETATTR,
     ),
     _ladder(
         "permission", "files", "chmod and chown, restored exactly",
@@ -40,11 +41,11 @@ LADDERS: tuple[Ladder, ...] = (
     ),
     _ladder(
         "io_error", "fuse", "a passthrough of ours over the directory, which strikes by index of the seeded stream",
-        "operations of ours that were struck, and its count of the service's", open_covered, "/dev/fuse",
+        "operations of ours that were struck, and its count of the service's", open_covered, needs.FUSE,
     ),
     _ladder(
         "io_delay", "fuse", "a passthrough of ours over the directory, which holds requests back",
-        "operations of ours that took as long, and its count of the service's", open_covered, "/dev/fuse",
+        "operations of ours that took as long, and its count of the service's", open_covered, needs.FUSE,
     ),
     _ladder(
         "lock", "process", "a process of ours that holds the lock",

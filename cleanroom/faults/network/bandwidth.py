@@ -6,6 +6,7 @@ from typing import cast
 
 from cleanroom.canonical import Json
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
+from cleanroom.faults import needs
 from cleanroom.faults.base import FaultContext
 from cleanroom.faults.network.emulated import Emulated, Hit, refuse_udp
 from cleanroom.faults.rung import Ladder, Rung
@@ -126,7 +127,7 @@ LADDER = Ladder(
         Rung(
             name="htb",
             mechanism="a class of tc htb in the one tree of the target's interface; what comes in, through ifb",
-            needs=("tc", "kernel sch_htb"),
+            needs=(needs.TC, needs.HTB),
             proof="a transfer across the link, before, during and after",
         ),
     ),

@@ -12,6 +12,7 @@ from typing import cast
 
 from cleanroom.canonical import Json
 from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.faults import needs
 from cleanroom.faults.base import Evidence, FaultContext
 from cleanroom.faults.network.ground import PATIENCE, RUNNER, Ground, Way
 from cleanroom.faults.network.matching import exempt, from_or_to, openings, peers_of
@@ -127,6 +128,8 @@ LADDER = Ladder(
         nftables_rung(
             "nftables `ct count` over the target's connections, and a reset for those beyond",
             "connections of ours opened at once: so many succeed, the rest is refused and counted by the rule",
+            needs.CONNECTIONS,
+            needs.REJECT,
         ),
     ),
     open=open_limit,

@@ -10,6 +10,7 @@ from functools import partial
 from cleanroom.canonical import Json
 from cleanroom.engine.ports import Attachment
 from cleanroom.errors import CleanroomError, EngineError, NetworkError
+from cleanroom.faults import needs
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
 from cleanroom.faults.network.blackhole import bystanders
 from cleanroom.faults.network.ground import RUNNER, Ground, Way, open_ground, port_of
@@ -198,7 +199,7 @@ LADDER = Ladder(
         Rung(
             name=BACKEND,
             mechanism="the engine takes the container off its networks, and puts it back at the same addresses",
-            needs=("engine",),
+            needs=(needs.ENGINE,),
             proof="no network and no address inside, and a contact of ours that gets no answer",
         ),
     ),

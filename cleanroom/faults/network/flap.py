@@ -6,6 +6,7 @@ from typing import cast
 
 from cleanroom.canonical import Json
 from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.faults import needs
 from cleanroom.faults.base import FaultContext
 from cleanroom.faults.network.emulated import Emulated, Hit, refuse_udp
 from cleanroom.faults.rung import Ladder, Rung
@@ -97,7 +98,7 @@ LADDER = Ladder(
         Rung(
             name="nftables",
             mechanism="a table at the interface's own hooks, whose one rule comes and goes",
-            needs=("nft", "kernel nf_tables"),
+            needs=(needs.NFT, needs.NETDEV),
             proof="packets sent across the link are lost while it is down and answered while it is up",
         ),
     ),

@@ -6,6 +6,7 @@ from typing import cast
 
 from cleanroom.canonical import Json
 from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.faults import needs
 from cleanroom.faults.base import FaultContext
 from cleanroom.faults.network.emulated import Emulated, Hit, refuse_udp
 from cleanroom.faults.rung import Ladder, Rung
@@ -127,13 +128,13 @@ LADDER = Ladder(
         Rung(
             name="netem",
             mechanism="tc qdisc netem with a seed, in the one tree of the target's interface",
-            needs=("tc", "kernel sch_netem"),
+            needs=needs.EMULATOR,
             proof="round trip measured across the link",
         ),
         Rung(
             name="nfqueue",
             mechanism="iptables NFQUEUE in the target's namespace and our queue, delays by packet index",
-            needs=("iptables", "kernel nfnetlink_queue"),
+            needs=needs.QUEUE,
             proof="round trip measured across the link",
         ),
     ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from cleanroom.canonical import Json
+from cleanroom.faults import needs
 from cleanroom.faults.base import FaultContext
 from cleanroom.faults.network.emulated import Hit
 from cleanroom.faults.network.sampled import Sampled, Sign, netem_rung, queue_rung
@@ -63,7 +64,7 @@ LADDER = Ladder(
         Rung(
             name="nftables",
             mechanism="a table at the interface's own hooks; numgen counts packets through a seeded table of indices",
-            needs=("nft", "kernel nft_numgen"),
+            needs=(needs.NFT, needs.NETDEV, needs.NUMGEN),
             proof=_PROOF,
         ),
     ),

@@ -12,6 +12,7 @@ from typing import cast
 
 from cleanroom.canonical import Json
 from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.faults import needs
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
 from cleanroom.faults.rung import Ladder, Rung, pinned
 from cleanroom.faults.victim import interrupted, visible_pid
@@ -217,7 +218,7 @@ LADDER = Ladder(
         Rung(
             name=BACKEND,
             mechanism="net.ipv4.ip_local_port_range of the target's namespace is as small as what is to be left",
-            needs=("/proc/sys writable",),
+            needs=(needs.PIDS, needs.SYSCTL),
             proof="connections begun inside by us: after so many the next has no address to begin from",
         ),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cleanroom.errors import EngineError
+from cleanroom.faults import needs
 from cleanroom.faults.base import FaultContext
 from cleanroom.faults.network.blackhole import bystanders
 from cleanroom.faults.network.ground import RUNNER, Ground, Way, port_of
@@ -98,6 +99,7 @@ LADDER = Ladder(
         nftables_rung(
             "nftables reject at the target: a reset over TCP, `port unreachable` over UDP",
             "packets counted by the rule, and a connection of ours that is refused where it was open",
+            needs.REJECT,
         ),
     ),
     open=open_refuse,

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from cleanroom.canonical import Json
 from cleanroom.errors import CleanroomError, EngineError, NetworkError
+from cleanroom.faults import needs
 from cleanroom.faults.base import Evidence, FaultContext, Recovery
 from cleanroom.faults.network.ground import Ground, Way, open_ground
 from cleanroom.faults.recovery import recover
@@ -35,9 +36,9 @@ class Ruling:
 Compile: TypeAlias = Callable[[FaultEvent, FaultContext, Ground], Ruling]
 
 
-def nftables_rung(mechanism: str, proof: str) -> Rung:
-    """Return the one rung of a fault by rules."""
-    return Rung(name=BACKEND, mechanism=mechanism, needs=("nft", "kernel nf_tables"), proof=proof)
+def nftables_rung(mechanism: str, proof: str, *more: str) -> Rung:
+    """Return the one rung of a fault by rules, which needs this and `more`."""
+    return Rung(name=BACKEND, mechanism=mechanism, needs=(needs.NFT, needs.TABLES, *more), proof=proof)
 
 
 class RuleFault:

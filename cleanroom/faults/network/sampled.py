@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cleanroom.canonical import Json
 from cleanroom.errors import CapabilityError, EngineError
+from cleanroom.faults import needs
 from cleanroom.faults.base import FaultContext
 from cleanroom.faults.network.emulated import Emulated, Hit, refuse_udp
 from cleanroom.faults.rung import Rung
@@ -152,7 +153,7 @@ def netem_rung(proof: str, but: str = "") -> Rung:
     """Return the kernel's own emulator as a rung, proven so; `but` is what of it no seed decides."""
     return Rung(
         name="netem", mechanism=f"tc qdisc netem with a seed, in the one tree of the target's interface{but}",
-        needs=("tc", "kernel sch_netem"), proof=proof,
+        needs=needs.EMULATOR, proof=proof,
     )  # fmt: skip
 
 
@@ -160,5 +161,5 @@ def queue_rung(what: str, proof: str) -> Rung:
     """Return our queue as a rung, which does `what`, proven so."""
     return Rung(
         name="nfqueue", mechanism=f"iptables NFQUEUE in the target's namespace and our queue, which {what} by index",
-        needs=("iptables", "kernel nfnetlink_queue"), proof=proof,
+        needs=needs.QUEUE, proof=proof,
     )  # fmt: skip

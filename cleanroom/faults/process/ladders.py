@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from cleanroom.faults import needs
 from cleanroom.faults.process.crowded import open_fork_bomb, open_zombies
 from cleanroom.faults.process.signal import open_signal
 from cleanroom.faults.rung import Ladder, Rung
 
-_PID = ("engine", "shared pid namespace")
+_PID = (needs.ENGINE, needs.PIDS)
 LADDERS: tuple[Ladder, ...] = (
     Ladder(
         kind="process.signal",
@@ -26,7 +27,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="pid",
                 mechanism="children of a process of ours in the container's pid namespace, which nobody waits for",
-                needs=(*_PID, "cgroup pids"),
+                needs=(*_PID, needs.PROCESSES),
                 proof="processes in state Z in that namespace",
             ),
         ),
@@ -38,7 +39,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="cgroup",
                 mechanism="pids.max of the container's group, and processes of ours in it until it refuses",
-                needs=(*_PID, "cgroup pids"),
+                needs=(*_PID, needs.PROCESSES),
                 proof="pids.current at the limit, and refusals counted in pids.events",
             ),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cleanroom.faults import needs
 from cleanroom.faults.resource.cpu import open_cpu_stress, open_cpu_throttle
 from cleanroom.faults.resource.disk import open_disk_full, open_inode_exhaustion
 from cleanroom.faults.resource.io import open_io_throttle
@@ -9,45 +10,46 @@ from cleanroom.faults.resource.memory import open_memory_leak, open_memory_limit
 from cleanroom.faults.resource.processes import open_fd_exhaustion, open_file_size, open_pids_limit
 from cleanroom.faults.rung import Ladder, Rung
 
-_GROUPS = ("control groups", "shared pid namespace")
 
-
-def _stressor(what: str, proof: str) -> tuple[Rung, ...]:
+def _stressor(controller: str, what: str, proof: str) -> tuple[Rung, ...]:
     mechanism = f"a process of ours in the container's control groups {what}"
-    return (Rung(name="stressor", mechanism=mechanism, needs=_GROUPS, proof=proof),)
+    return (Rung(name="stressor", mechanism=mechanism, needs=(needs.PIDS, controller), proof=proof),)
 
 
-def _limit(what: str, proof: str) -> tuple[Rung, ...]:
-    return (Rung(name="cgroup", mechanism=f"{what} of the container's control group", needs=_GROUPS, proof=proof),)
+def _limit(controller: str, what: str, proof: str) -> tuple[Rung, ...]:
+    mechanism = f"{what} of the container's control group"
+    return (Rung(name="cgroup", mechanism=mechanism, needs=(needs.PIDS, controller), proof=proof),)
 
 
 def _prlimit(what: str, proof: str) -> tuple[Rung, ...]:
     mechanism = f"the soft limit of {what} of every process of the container"
-    return (Rung(name="prlimit", mechanism=mechanism, needs=("shared pid namespace",), proof=proof),)
+    return (Rung(name="prlimit", mechanism=mechanism, needs=(needs.PIDS, needs.LIMITS), proof=proof),)
 
 
-_MOUNTS = ("shared pid namespace", "mount namespaces", "a file system of the service's own, with a size")
+_MOUNTS = (needs.PIDS, needs.MOUNTS, needs.SIZED)
 
 LADDERS: tuple[Ladder, ...] = (
     Ladder(
         kind="resource.cpu_stress", open=open_cpu_stress,
-        rungs=_stressor("burns processor time", "it ran, or waited for a processor, for the time that was asked for"),
+        rungs=_stressor(
+            needs.CPU, "burns processor time", "it ran, or waited for a processor, for the time that was asked for"
+        ),
     ),
     Ladder(
         kind="resource.cpu_throttle", open=open_cpu_throttle,
-        rungs=_limit("the quota", "nr_throttled and the throttled time grow"),
+        rungs=_limit(needs.CPU, "the quota", "nr_throttled and the throttled time grow"),
     ),
     Ladder(
         kind="resource.memory_pressure", open=open_memory_pressure,
-        rungs=_stressor("takes memory", "the group's usage grew by it"),
+        rungs=_stressor(needs.MEMORY, "takes memory", "the group's usage grew by it"),
     ),
     Ladder(
         kind="resource.memory_limit", open=open_memory_limit,
-        rungs=_limit("the memory limit", "page cache of ours in the group comes up against it"),
+        rungs=_limit(needs.MEMORY, "the memory limit", "page cache of ours in the group comes up against it"),
     ),
     Ladder(
         kind="resource.memory_leak", open=open_memory_leak,
-        rungs=_stressor("takes memory step by step", "the group's usage grew by the steps"),
+        rungs=_stressor(needs.MEMORY, "takes memory step by step", "the group's usage grew by the steps"),
     ),
     Ladder(
         kind="resource.disk_full", open=open_disk_full,
@@ -73,11 +75,11 @@ LADDERS: tuple[Ladder, ...] = (
     ),
     Ladder(
         kind="resource.pids_limit", open=open_pids_limit,
-        rungs=_limit("the number of processes", "a fork of ours in the group failed with EAGAIN"),
+        rungs=_limit(needs.PROCESSES, "the number of processes", "a fork of ours in the group failed with EAGAIN"),
     ),
     Ladder(
         kind="resource.io_throttle", open=open_io_throttle,
-        rungs=_limit("the bytes per second", "what we read and write in the group, before and during"),
+        rungs=_limit(needs.IO, "the bytes per second", "what we read and write in the group, before and during"),
     ),
     Ladder(
         kind="resource.file_size", open=open_file_size,
