@@ -104,8 +104,10 @@ def _slot_chain(slot: Slot) -> list[str]:
         # be a packet from whom we called, so a service cannot make itself a state to pass by.
         f"    {ours} ct direction reply ct state established accept",
         f"    {ours} meta l4proto icmp ct state related accept",
-        # What remains of a connection whose state is gone (a late FIN, a packet a fault has damaged) opens nothing:
-        # dropped, but nobody's attempt to get out.
+        # Damaged on the way (`network.corrupt`): with a wrong checksum it says nothing of where anybody wanted to go.
+        f"    {ours} ct state invalid counter name stray drop",
+        # What remains of a connection whose state is gone (a late FIN) opens nothing: dropped, but nobody's attempt to
+        # get out.
         f"    {ours} tcp flags & (fin | syn | rst | ack) != syn counter name stray drop",
         # Only seen when br_netfilter shows bridged frames to this hook; they stay on the bridge.
         f"    ip saddr {slot.subnet} ip daddr {slot.address(2)}-{slot.address(254)} accept",

@@ -172,7 +172,9 @@ class NameTrouble:
             facts |= _log(hit)
             facts[f"{hit.name}.after"] = self._after(hit)
             hit.handle.close()
-        return Evidence(holds=not left, facts=facts, reason=f"still there: {', '.join(left)}" if left else "")
+        lapses = [f"{hit.name}: {why}" for hit in self._hits if (why := _unmet(hit))]
+        reason = f"still there: {', '.join(left)}" if left else ""
+        return Evidence(holds=not left, facts=facts, reason=reason, lapsed="; ".join(lapses))
 
     def _after(self, hit: _Hit) -> str:
         try:
@@ -183,6 +185,13 @@ class NameTrouble:
     def recovery(self) -> Recovery | None:
         """Nothing has to recover: nobody may remember an answer of ours."""
         return None
+
+
+def _unmet(hit: _Hit) -> str:
+    """Say why nothing was struck: nobody can tell what the fault does to a service that never asked."""
+    if hit.strike is None or hit.strike.struck:
+        return ""
+    return f"no question of its own was struck ({hit.strike.matched} matched): it may know the names from before"
 
 
 def _log(hit: _Hit) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cleanroom.canonical import Json
@@ -208,16 +208,25 @@ class ProxyFault:
                 hit.lapses.append(f"the proxy failed on {hit.figures['defects']} connections: {hit.figures['defect']}")
             lapses.extend(f"{hit.name}: {lapse}" for lapse in hit.lapses)
             hit.place.close()
-        if self._hits and not lapses and not any(hit.figures.get("struck") for hit in self._hits):
-            lapses.append(self._nothing())
+        if self._hits and not lapses:
+            lapses.extend(self._unmet())
         reason = f"still there: {', '.join(left)}" if left else ""
         return Evidence(holds=not left, facts=facts, reason=reason, lapsed="; ".join(lapses))
 
-    def _nothing(self) -> str:
+    def _unmet(self) -> tuple[str, ...]:
+        """Say where nothing was struck; of a pair it is enough that one of them was."""
+        if self._event.fault.between:
+            struck = any(hit.figures.get("struck") for hit in self._hits)
+            return () if struck else (self._nothing(self._hits),)
+        missed = [hit for hit in self._hits if not hit.figures.get("struck")]
+        several = len(self._hits) > 1
+        return tuple(f"{hit.name}: {self._nothing([hit])}" if several else self._nothing([hit]) for hit in missed)
+
+    def _nothing(self, hits: Sequence[_Hit]) -> str:
         """Say why nothing was struck: nobody can tell what the fault does to a service that it never met."""
-        total = {key: sum(_count(hit.figures.get(key)) for hit in self._hits) for key in ("connections", "matched")}
+        total = {key: sum(_count(hit.figures.get(key)) for hit in hits) for key in ("connections", "matched")}
         passed: dict[str, int] = {}
-        for hit in self._hits:
+        for hit in hits:
             for key, value in hit.figures.items():
                 if key.startswith("passed_"):
                     what = key.removeprefix("passed_")

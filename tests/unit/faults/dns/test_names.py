@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import pytest
+from dnslib import DNSRecord
 
 from cleanroom.errors import CapabilityError, EngineError, NetworkError
 from cleanroom.faults.base import FaultContext
@@ -105,9 +106,12 @@ def test_what_a_target_is_told_is_proven_and_its_end_too(world, kind):
     assert effect.holds, effect
     assert (effect.facts["asked"], effect.facts["spared"], effect.facts["runner"]) == ("db", "api", KNOWN["db"])
     assert effect.facts["api.spared"] == KNOWN["api"]
+    (strike,) = world.strikes_now
+    strike.decide(DNSRecord.question("db"))
     fault.revert()
     fault.revert()
     reversal = fault.verify_reversal()
+    assert (reversal.lapsed, reversal.facts["api.questions_struck"]) == ("", 1)
     assert (reversal.holds, reversal.facts["api.after"], world.strikes_now) == (True, KNOWN["db"], ())
     assert fault.recovery() is None
 
@@ -164,6 +168,16 @@ def test_a_resolver_that_is_silent_already_cannot_be_struck(world):
     world.dead = True
     with pytest.raises(EngineError, match="has no answer for db already"):
         opened(world, "timeout").inject()
+
+
+def test_a_service_that_never_asked_has_met_no_fault(world):
+    fault = opened(world, "nxdomain")
+    fault.inject()
+    assert fault.verify().holds
+    fault.revert()
+    reversal = fault.verify_reversal()
+    assert reversal.holds
+    assert reversal.lapsed == "api: no question of its own was struck (0 matched): it may know the names from before"
 
 
 def test_a_rule_that_stays_is_told(world):
