@@ -61,6 +61,8 @@ class NameTrouble:
         self._other = spared_name(tuple(context.containers), self._globs)
         self._hits: list[_Hit] = []
         self._runner: Reply | None = None
+        self._ended = False
+        self._lapses: list[str] = []
 
     def inject(self) -> None:
         """Ask for a name that matches and one that does not as they are, then let the resolver answer otherwise."""
@@ -158,21 +160,26 @@ class NameTrouble:
         """Let the resolver answer as before; safe to call twice."""
         for hit in self._hits:
             if hit.strike is not None:
+                if not self._ended and not any(one is hit.strike for one in self._rules()):
+                    self._lapses.append(f"{hit.name}: its rule was not there any more to be taken away")
                 self._names.calm_names(self._context.slot.index, hit.strike)
+
+        self._ended = True
+
+    def _rules(self) -> tuple[NameStrike, ...]:
+        return self._names.strikes(self._context.slot.index)
 
     def verify_reversal(self) -> Evidence:
         """Hold when the resolver has no rule of ours, and answers a target that still runs as it did."""
         facts: dict[str, Json] = {}
         left = []
         for hit in self._hits:
-            if hit.strike is not None and any(
-                one is hit.strike for one in self._names.strikes(self._context.slot.index)
-            ):
+            if hit.strike is not None and any(one is hit.strike for one in self._rules()):
                 left.append(f"a rule for {hit.name}")
             facts |= _log(hit)
             facts[f"{hit.name}.after"] = self._after(hit)
             hit.handle.close()
-        lapses = [f"{hit.name}: {why}" for hit in self._hits if (why := _unmet(hit))]
+        lapses = self._lapses or [f"{hit.name}: {why}" for hit in self._hits if (why := _unmet(hit))]
         reason = f"still there: {', '.join(left)}" if left else ""
         return Evidence(holds=not left, facts=facts, reason=reason, lapsed="; ".join(lapses))
 

@@ -180,6 +180,16 @@ def test_a_service_that_never_asked_has_met_no_fault(world):
     assert reversal.lapsed == "api: no question of its own was struck (0 matched): it may know the names from before"
 
 
+def test_a_rule_that_went_before_its_time_was_not_in_force(world):
+    fault = opened(world, "nxdomain")
+    fault.inject()
+    world.strikes_now[0].decide(DNSRecord.question("db"))
+    world.strikes_now = ()
+    fault.revert()
+    fault.revert()
+    assert fault.verify_reversal().lapsed == "api: its rule was not there any more to be taken away"
+
+
 def test_a_rule_that_stays_is_told(world):
     fault = opened(world, "nxdomain")
     fault.inject()
