@@ -22,6 +22,7 @@ CONTROLS = {
         "no replica to pause": ("behind", "is no replica"),
         "no replica to promote": ("front", "is no replica"),
     },
+    "control-limit": {"a user's own limit": ("full", "others still get in")},
     "control-rotate": {"nobody": ("new", "no user 'nobody'")},
     "control-cache": {
         "nothing to vanish": ("empty", "no key to vanish"),

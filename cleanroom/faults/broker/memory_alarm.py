@@ -24,6 +24,8 @@ class MemoryAlarm:
         self._node = Node(context, target)
         self._clock = context.clock
         self._before: tuple[str, ...] = ()
+        self._mark: tuple[str, ...] = ()
+        """What it had before the fault."""
         self._foreign = False
         self._lapsed = ""
 
@@ -43,7 +45,9 @@ class MemoryAlarm:
         self._foreign = bool(status.get("alarms"))
         if self._foreign:
             raise EngineError(f"{self.target} has an alarm already: {status['alarms']}")
-        self._before = _words_of(status.get(_SETTING))
+        self._before = self._mark = _words_of(status.get(_SETTING))
+        if not self._before:
+            raise EngineError(f"{self.target} does not tell its mark, so it could not be put back: {_SETTING}")
         self._node.ctl("set_vm_memory_high_watermark", *_NOTHING)
 
     def verify(self) -> Evidence:
@@ -64,13 +68,20 @@ class MemoryAlarm:
         if self._foreign:
             return Evidence(holds=True, facts={"alarm_after": True})
         off = self._becomes(wanted=False)
-        return Evidence(holds=off, facts={"alarm_after": not off}, reason="" if off else "the alarm is still on",
-                        lapsed=self._lapsed)  # fmt: skip
+        now = _words_of(self._node.status().get(_SETTING)) if self._mark else ()
+        reason = "" if off else "the alarm is still on"
+        reason = reason or ("" if now == self._mark else f"its mark is {' '.join(now)}, not {' '.join(self._mark)}")
+        facts: dict[str, Json] = {"alarm_after": not off, "mark_after": " ".join(now)}
+        return Evidence(holds=not reason, facts=facts, reason=reason, lapsed=self._lapsed)
 
 
 def _words_of(setting: Json) -> tuple[str, ...]:
-    """Return the words that set the mark as it is: a share, or `absolute` and bytes."""
+    """Return the words that set the mark as it is: a share, or `absolute` and bytes; none where it cannot be read."""
     if isinstance(setting, dict):
-        (kind, value), *_ = setting.items() or [("relative", 0.6)]
+        known = [(kind, value) for kind, value in setting.items() if kind in ("absolute", "relative")]
+        if len(known) != 1:
+            return ()
+        (kind, value), *_ = known
         return ("absolute", str(value)) if kind == "absolute" else (str(value),)
-    return (str(setting),) if isinstance(setting, int | float) else ("0.6",)
+    numeric = isinstance(setting, int | float) and not isinstance(setting, bool)
+    return (str(setting),) if numeric else ()
