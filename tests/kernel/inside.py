@@ -42,7 +42,7 @@ CHOSEN = {
     "others": (
         "container/kill", "container/restart", "process/signal", "process/zombies", "filesystem/io_error",
         "filesystem/io_delay", "filesystem/read_only", "filesystem/lock", "clock/skew", "composite/concurrent",
-        "custom/custom", "dependency/down", "http/abort", "dns/*",
+        "custom/custom", "dependency/down", "http/abort", "dns/*", "overlapping/three",
     ),
     "services": ("database/lock", "cache/slow", "credentials/rotate", "broker/memory_alarm"),
 }  # fmt: skip

@@ -34,7 +34,8 @@ with DockerEngine(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")) 
 }
 step "Building the images of the services" make_images
 step "Saving the images" docker save --output "$folder/images.tar" "${images[@]}"
-tar -c cleanroom tests | tar -x -C "$folder/tree"
+# No more than that: the folder is what each cell gets a copy of.
+tar -c tests/specs/faults tests/kernel tests/engine/wire.py | tar -x -C "$folder/tree"
 cat >"$folder/command" <<COMMAND
 export CLEANROOM_IMAGE='$CLEANROOM_IMAGE' CLEANROOM_KERNEL_LIMIT='$limit' CLEANROOM_KERNEL_FAMILIES='$families'
 export CLEANROOM_KERNEL_STRETCH='${CLEANROOM_KERNEL_STRETCH:-6}' CLEANROOM_KERNEL_CONTROLS='${CLEANROOM_KERNEL_CONTROLS:-}'

@@ -50,6 +50,15 @@ def test_a_control_holds_when_its_fault_was_not_taken_for_proven(verdict, verifi
     assert [row.holds for row in rows(CONTROL, verdict, verified=verified)] == [holds]
 
 
+def test_every_family_is_in_the_choice_and_all_that_it_names_exists(monkeypatch):
+    root = Path(__file__).parents[3]
+    monkeypatch.chdir(root)
+    chosen = [pattern for patterns in (*inside.CHOSEN.values(), inside.PRIVILEGED) for pattern in patterns]
+    assert [pattern for pattern in chosen if not inside.specs_of([pattern])] == []
+    families = {path.name for path in (root / inside.SPECS).iterdir()}
+    assert families - {pattern.partition("/")[0] for pattern in chosen} == set()
+
+
 def test_only_time_limits_are_stretched():
     text = "ready: {timeout: 15s}, delay: 200ms, timeout: 1.5m, idle_timeout: 3s"
     expected = "ready: {timeout: 90s}, delay: 200ms, timeout: 9m, idle_timeout: 3s"
