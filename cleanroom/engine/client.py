@@ -10,7 +10,15 @@ import requests
 from docker import errors as docker_errors
 
 from cleanroom.engine import archive, build, events, execute, inventory, logs
-from cleanroom.engine.payload import attachments_of, command_of, container_body, network_body, state_of, volumes_of
+from cleanroom.engine.payload import (
+    attachments_of,
+    command_of,
+    container_body,
+    health_check_of,
+    network_body,
+    state_of,
+    volumes_of,
+)
 from cleanroom.engine.ports import (
     Attachment,
     BuildSpec,
@@ -19,6 +27,7 @@ from cleanroom.engine.ports import (
     ContainerState,
     ExecResult,
     ExecSpec,
+    HealthCheck,
     Inventory,
     Output,
 )
@@ -135,6 +144,11 @@ class DockerEngine:
         """Return what the container executes, as image and declaration together say it."""
         with self._wire.api(f"inspect container {container}") as api:
             return command_of(api.inspect_container(container))
+
+    def health_check(self, container: str) -> HealthCheck | None:
+        """Return the container's health check, as image and declaration together say it; None without one."""
+        with self._wire.api(f"inspect container {container}") as api:
+            return health_check_of(api.inspect_container(container))
 
     def unpack(self, container: str, archive: bytes) -> None:
         """Unpack a tar at the root of the container's file system, running or not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any, Final
 
-from cleanroom.engine.ports import Attachment, Command, ContainerState
+from cleanroom.engine.ports import Attachment, Command, ContainerState, HealthCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,6 +93,19 @@ def command_of(found: Mapping[str, Any]) -> Command:
     path = next((value for name, _, value in pairs if name == "PATH"), _PATH)
     words = (str(found["Path"]), *(str(word) for word in found.get("Args") or ()))
     return Command(words=words, path=tuple(path.split(":")))
+
+
+def health_check_of(found: Mapping[str, Any]) -> HealthCheck | None:
+    """Return the health check in the answer of `GET /containers/{id}/json`; None where there is none."""
+    check = (found.get("Config") or {}).get("Healthcheck") or {}
+    kind, *words = check.get("Test") or ("NONE",)
+    if kind not in ("CMD", "CMD-SHELL") or not words:
+        return None
+    seconds = {name: int(check.get(name) or 30 * 10**9) / 10**9 for name in ("Interval", "Timeout")}
+    return HealthCheck(
+        words=tuple(str(word) for word in words), shell=kind == "CMD-SHELL", path=command_of(found).path,
+        interval=seconds["Interval"], timeout=seconds["Timeout"], retries=int(check.get("Retries") or 3),
+    )  # fmt: skip
 
 
 def volumes_of(found: Mapping[str, Any]) -> dict[str, str]:

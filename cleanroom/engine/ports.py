@@ -98,6 +98,23 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """How an engine asks a container after its health."""
+
+    words: tuple[str, ...]
+    """The program with its arguments; with `shell` the one text that the container's shell is given."""
+    shell: bool
+    path: tuple[str, ...]
+    """Where programs are looked for (`PATH`)."""
+    interval: float
+    """Seconds from the end of one check to the next."""
+    timeout: float
+    """Seconds that a check may take."""
+    retries: int
+    """How many must fail, one after the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecSpec:
     """A command to run inside a running container."""
 
@@ -205,6 +222,9 @@ class Engine(Protocol):
 
     def command(self, container: str) -> Command:
         """Return what the container executes, as image and declaration together say it."""
+
+    def health_check(self, container: str) -> HealthCheck | None:
+        """Return the container's health check, as image and declaration together say it; None without one."""
 
     def unpack(self, container: str, archive: bytes) -> None:
         """Unpack a tar at the root of the container's file system, running or not."""

@@ -22,6 +22,7 @@ FOLDERS = {
     "cleanroom-tests/healthcheck:1": "healthcheck",
     "cleanroom-tests/rabbitmq:4": "rabbitmq",
     "cleanroom-tests/target:1": "target",
+    "cleanroom-tests/checked:1": "checked",
 }
 
 

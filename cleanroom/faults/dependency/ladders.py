@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cleanroom.faults import needs
 from cleanroom.faults.dependency.down import open_down
+from cleanroom.faults.dependency.unhealthy import open_unhealthy
 from cleanroom.faults.rung import Ladder, Rung
 
 LADDERS: tuple[Ladder, ...] = (
@@ -24,5 +25,17 @@ LADDERS: tuple[Ladder, ...] = (
             ),
         ),
         open=open_down,
+    ),
+    Ladder(
+        kind="dependency.unhealthy",
+        rungs=(
+            Rung(
+                name="files",
+                mechanism="the program of the container's health check has another name, as with filesystem.missing",
+                needs=("engine", "shared pid namespace", "CAP_SYS_ADMIN", "a health check that names a program"),
+                proof="the engine's word: healthy before, unhealthy in it, healthy after",
+            ),
+        ),
+        open=open_unhealthy,
     ),
 )

@@ -159,7 +159,9 @@ DEPENDENCY: Mapping[str, Kind] = MappingProxyType({
         available=True,
     ),
     "dependency.unhealthy": Kind(
-        doc="The health check of the service fails, while the service itself runs on.", rungs=("exec",)
+        doc="The health check of the service's image fails, while the service itself runs on.",
+        rungs=("files",),
+        available=True,
     ),
 })  # fmt: skip
 

@@ -228,6 +228,7 @@ CLOCK: dict[str, dict[str, str]] = {
 }
 DEPENDENCY: dict[str, dict[str, str]] = {
     "the fault dependency.down": {**PINNED, "mode": "faults/dependency/down:open_down event.parameters"},
+    "the fault dependency.unhealthy": PINNED,
 }
 DATABASE: dict[str, dict[str, str]] = {
     "the fault database.lock": {
