@@ -49,10 +49,12 @@ def normalise(trace: Trace, options: NormaliseOptions) -> NormalisedTrace:
         kept = _kept(trace, options, left_out)
         parents, detached = _structure(kept, trace, left_out)
         names, heads, tails = SpanTexts(trace, options).columns(kept, detached)
-        own = {index for index, span in enumerate(kept) if span.origin is Origin.RUNNER}
+        own = None
+        if options.siblings == "by_start":
+            own = {index for index, span in enumerate(kept) if span.origin is Origin.RUNNER}
         children = children_under(parents)
         del parents
-        order, depths = arrange(children, names, heads, tails, own if options.siblings == "by_start" else None)
+        order, depths = arrange(children, names, heads, tails, own)
         spans = EncodedSpans(depths, [heads[i] for i in order], [tails[i] for i in order])
     return NormalisedTrace(
         rule_set=rule_set_id(options),

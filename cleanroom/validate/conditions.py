@@ -161,9 +161,7 @@ def _lineage(scene: Scene, expectation: SpanExpectation) -> tuple[Condition, ...
                 expected=f'a parent named "{parent}"',
                 breach=lambda s: _parent_breach(scene, named, s),
                 breaking=lambda spans: [
-                    s
-                    for s, parent in zip(spans, map(scene.parent, spans), strict=True)
-                    if not (parent and named(parent))
+                    s for s, parent in zip(spans, scene.parents(spans), strict=True) if not (parent and named(parent))
                 ],
                 remedy=lambda s: _parent_remedy(scene, parent, s),
             )

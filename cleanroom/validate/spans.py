@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from cleanroom.spec.comparator import at_least_one, judge
 from cleanroom.spec.expect import SpanExpectation
@@ -94,9 +94,9 @@ def _each(scene: Scene, expectation: SpanExpectation, condition: Condition, span
 
 def _some(scene: Scene, expectation: SpanExpectation, stated: tuple[Condition, ...], spans: tuple[Span, ...]) -> Check:
     """One span must meet all conditions at once: two halves on two spans are not what was asked for."""
-    number = Counter(id(span) for condition in stated for span in condition.broken(spans))
-    if len(number) < len(spans):
+    if _any_meets(stated, spans):
         return _check(expectation, "spans.some", ())
+    number = Counter(id(span) for condition in stated for span in condition.broken(spans))
     nearest = [
         (span, [reason for condition in stated if (reason := condition.breach(span))])
         for span in sorted(spans, key=lambda span: number[id(span)])[: wording.MAX_EXAMPLES]
@@ -113,6 +113,15 @@ def _some(scene: Scene, expectation: SpanExpectation, stated: tuple[Condition, .
         remedy=next(filter(None, remedies), ""),
     )
     return _check(expectation, "spans.some", (finding,))
+
+
+def _any_meets(stated: tuple[Condition, ...], spans: Collection[Span]) -> bool:
+    """Whether a span meets all conditions; each is asked of those that meet the ones before it."""
+    *others, last = stated
+    for condition in others:
+        broken = set(map(id, condition.broken(spans)))
+        spans = [span for span in spans if id(span) not in broken] if broken else spans
+    return len(last.broken(spans)) < len(spans)
 
 
 def _check(expectation: SpanExpectation, rule: str, findings: tuple[Finding, ...], note: str = "") -> Check:

@@ -144,3 +144,11 @@ def test_very_many_different_spans_of_one_id_are_told_apart_in_linear_time():
     many = tuple(replace(served(), attributes={"n": n, "more": (n, {"inner": 1})}) for n in range(20_000))
 
     assert once((*many, *many)) == many
+
+
+def test_many_are_told_the_parents_that_each_is_told_with_and_without_runner_spans():
+    sent = (served(10), span(11, "SELECT", parent=10), span(12, "lost", parent=99), span(13, "root"))
+    for runner, above in (((), None), (runner_spans(), "cleanroom.step:place")):
+        found = scene(*runner, *sent)
+        assert [each and each.name for each in found.parents(sent)] == [above, "POST /orders", None, None]
+        assert list(found.parents(sent)) == [found.parent(each) for each in sent]
