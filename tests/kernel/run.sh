@@ -35,7 +35,7 @@ with DockerEngine(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")) 
 step "Building the images of the services" make_images
 step "Saving the images" docker save --output "$folder/images.tar" "${images[@]}"
 # No more than that: the folder is what each cell gets a copy of.
-tar -c tests/specs/faults tests/kernel tests/engine/wire.py | tar -x -C "$folder/tree"
+tar -c tests/specs/faults tests/kernel tests/engine/wire.py tests/engine/stage.py | tar -x -C "$folder/tree"
 cat >"$folder/command" <<COMMAND
 export CLEANROOM_IMAGE='$CLEANROOM_IMAGE' CLEANROOM_KERNEL_LIMIT='$limit' CLEANROOM_KERNEL_FAMILIES='$families'
 export CLEANROOM_KERNEL_STRETCH='${CLEANROOM_KERNEL_STRETCH:-6}' CLEANROOM_KERNEL_CONTROLS='${CLEANROOM_KERNEL_CONTROLS:-}'
