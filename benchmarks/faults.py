@@ -1,12 +1,15 @@
-"""How exact the emulated faults of a link are, and what they cost, between two network namespaces; needs root.
+"""How exact the emulated faults of a link are, what they cost, and how soon a kill is proven.
 
-Prints one line for each figure, with the goal beside it. What a busy machine adds is in the figures, too.
+Between two network namespaces, and on containers of the engine at DOCKER_HOST; needs root. Prints one line for each
+figure, with the goal beside it. What a busy machine adds is in the figures, too.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
+import secrets
 import socket
 import statistics
 import struct
@@ -16,9 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from cleanroom.engine.client import DockerEngine
+from cleanroom.engine.ports import ContainerSpec
+from cleanroom.faults.ladder import open_fault
 from cleanroom.faults.network.sampled import band
 from cleanroom.faults.traffic.control import ControlTraffic
-from cleanroom.faults.traffic.crew import prepare
+from cleanroom.faults.traffic.crew import prepared
 from cleanroom.faults.traffic.nft import FilterTraffic
 from cleanroom.faults.traffic.queue import QueueTraffic
 from cleanroom.faults.traffic.shape import Bandwidth, Delay, Effect, Every, Loss, Match, Shape
@@ -26,8 +32,11 @@ from cleanroom.network.namespace import in_namespace
 from cleanroom.network.transfer import transfer
 from cleanroom.network.volley import volley
 from cleanroom.quantity import Duration
+from cleanroom.run.agenda import Agenda
+from tests.engine.stage import open_stage, strike
 from tests.engine.wire import Wire, open_wire
 
+IMAGE = "debian:trixie-slim"
 MS = 10**6
 EGRESS = Match(direction="egress")
 INGRESS = Match(direction="ingress")
@@ -120,7 +129,6 @@ def _bandwidth(wire: Wire) -> None:
 
 
 def _cost(wire: Wire) -> None:
-    prepare()
     kinds = (
         ("nfqueue", QueueTraffic, Delay(delay=Duration(MS))),
         ("nftables", FilterTraffic, Loss(percent=5.0)),
@@ -173,7 +181,50 @@ def _probes(wire: Wire) -> None:
     _say("evidence: 500 packets across the free link", words, f"0 lost ({1000 * spent:.0f} ms of processor)")
 
 
+def _kills() -> None:
+    """Say how long it takes from sending the signal until the death is seen and proven."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    made: list[str] = []
+    times = []
+    with DockerEngine(host, labels={"cleanroom.bench": secrets.token_hex(4)}) as engine:
+
+        def run(*command: str, **options: object) -> str:
+            name = f"clr-bench-{secrets.token_hex(4)}"
+            made.append(engine.create(ContainerSpec(name=name, image=IMAGE, command=command, **options)))  # type: ignore[arg-type]
+            engine.start(made[-1])
+            return made[-1]
+
+        with open_stage(engine, run) as stage:
+            for number in range(11):
+                target = stage.service(f"t{number}", 10 + number)
+                fault = open_fault(strike("container.kill", target.service), stage.context(target))
+                began = time.monotonic()
+                fault.inject()
+                assert fault.verify().holds, "a kill was not proven"
+                times.append(1000 * (time.monotonic() - began))
+    _say(
+        "kill: until it is proven, median and worst of 11",
+        f"{statistics.median(times):.0f}, {max(times):.0f} ms",
+        "100 ms",
+    )
+
+
+def _idle() -> None:
+    """Say what fifty planned faults cost while none of them is due."""
+    agenda = Agenda()
+    for _ in range(50):
+        agenda.after(3600, lambda: None)
+    used = time.process_time()
+    time.sleep(2)
+    spent = 1000 * (time.process_time() - used) / 2
+    agenda.close()
+    agenda.join(10)
+    _say("50 planned faults that are not due", f"{spent:.2f} ms of processor a second", "about 0")
+
+
 if __name__ == "__main__":
-    with open_wire() as made_wire:
+    with prepared(), open_wire() as made_wire:
         for figure in (_cost, _latency, _loss, _bandwidth, _throughput, _probes):
             figure(made_wire)
+    _kills()
+    _idle()

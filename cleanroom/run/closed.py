@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final, TypedDict
 
 from cleanroom.network.ports import Drop
 from cleanroom.run.record import CleanupRecord, ServiceRecord, Trouble
@@ -23,3 +24,13 @@ class Closed:
     noise_traces: tuple[str, ...] = ()
     trouble: Trouble | None = None
     timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Before(TypedDict):
+    """What was seen of a service before it was stopped: fields of its record."""
+
+    ended_early: str
+    restarts: int
+
+
+UNSEEN: Final[Before] = {"ended_early": "", "restarts": 0}

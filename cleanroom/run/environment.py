@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final, Literal, TypedDict
+from typing import Literal
 
 from cleanroom.drive.reach import Container
 from cleanroom.engine.clock_control import ClockControl
@@ -28,7 +28,7 @@ from cleanroom.errors import EngineError, ExitCode, NetworkError
 from cleanroom.network.ports import Drop, Slot
 from cleanroom.plan.model import Plan
 from cleanroom.quantity import Duration
-from cleanroom.run.closed import Closed
+from cleanroom.run.closed import UNSEEN, Before, Closed
 from cleanroom.run.events import Event
 from cleanroom.run.output import read_output
 from cleanroom.run.ports import Ports
@@ -49,16 +49,6 @@ from cleanroom.telemetry.variables import telemetry_variables
 REMOVALS = 2
 """How often a teardown is tried: an engine that failed once may have been busy, one that fails twice is broken."""
 DRAIN_TIMEOUT = Duration(10 * 10**9)
-
-
-class _Before(TypedDict):
-    """What was seen of a service before it was stopped: fields of its record."""
-
-    ended_early: str
-    restarts: int
-
-
-_UNSEEN: Final[_Before] = {"ended_early": "", "restarts": 0}
 
 
 class Environment:
@@ -277,14 +267,14 @@ class Environment:
                     hostname=self._surroundings.hostname(suite.service(name)), ready_ms=started.ready_ms,
                     clock=self._surroundings.clocks.get(name), surroundings=self._surroundings.found.get(name, {}),
                     exit_code=stopped.exit_code, oom_killed=stopped.oom_killed, resources=used.get(name), **output,
-                    **before.get(name, _UNSEEN),
+                    **before.get(name, UNSEEN),
                 )
             )  # fmt: skip
         return (*records, *self._unready())
 
-    def _before_stop(self, troubles: list[Trouble]) -> Mapping[str, _Before]:
+    def _before_stop(self, troubles: list[Trouble]) -> Mapping[str, Before]:
         """Look at all services before the first is stopped: the end of one must not look like that of another."""
-        found: dict[str, _Before] = {}
+        found: dict[str, Before] = {}
         for name, started in self._started.items():
             with recorded(troubles):
                 state = self._ports.engine.inspect(started.container)
