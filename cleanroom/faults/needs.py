@@ -39,6 +39,7 @@ SQL = "a way into the database that the spec itself uses"
 PASSWORDS = "a user there who may read and set passwords"
 REDIS = "a server that speaks Redis' protocol"
 RABBIT = "rabbitmqctl in the target's image"
+HEALTH = "a health check of the image that names a program"
 COMMANDS = "commands of the spec's own"
 
 NFT_RULES = (NFT, TABLES, REJECT)
@@ -92,6 +93,7 @@ NEEDS: Mapping[str, Need] = MappingProxyType({
     PASSWORDS: Need(remedy="let the spec ask as such a user", by_service=True),
     REDIS: Need(remedy="aim the fault at such a service", by_service=True),
     RABBIT: Need(remedy="aim the fault at a service of RabbitMQ", by_service=True),
+    HEALTH: Need(remedy="aim the fault at a service with such a check", by_service=True),
     COMMANDS: Need(remedy="the services must have the programs that the commands name", by_service=True),
 })  # fmt: skip
 """Every word that a rung may use, in the order in which `doctor` tells of them."""

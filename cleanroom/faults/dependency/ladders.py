@@ -32,7 +32,7 @@ LADDERS: tuple[Ladder, ...] = (
             Rung(
                 name="files",
                 mechanism="the program of the container's health check has another name, as with filesystem.missing",
-                needs=("engine", "shared pid namespace", "CAP_SYS_ADMIN", "a health check that names a program"),
+                needs=(needs.ENGINE, needs.PIDS, needs.MOUNTS, needs.HEALTH),
                 proof="the engine's word: healthy before, unhealthy in it, healthy after",
             ),
         ),

@@ -20,7 +20,7 @@ from cleanroom.spec.shapes.fault_table import FAULTS
 
 KNOWN = {kind: Prospect(kind=kind, rung="r") for kind in FAULTS}
 GOOD = Evidence(holds=True)
-SERVERS = {needs.SQL, needs.REDIS, needs.RABBIT}
+SERVERS = {needs.SQL, needs.REDIS, needs.RABBIT, needs.HEALTH}
 
 
 @dataclass
