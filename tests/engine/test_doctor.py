@@ -50,6 +50,7 @@ def test_every_need_and_every_fault_is_told_of():
     assert found["cell"].startswith("ok")
 
 
+@pytest.mark.full
 def test_some_faults_are_proven():
     code, text = doctor("--probe", ",".join(FEW), patience=280)
     assert code == 0, text

@@ -20,6 +20,9 @@ from tests.engine.residue import unchanged
 from tests.engine.stage import Stage, open_stage, strike
 from tests.engine.wire import running, wait_until
 
+# What make test has no time for is in make test-full.
+pytestmark = pytest.mark.full
+
 MS = 10**6
 EFFECTS: Mapping[str, dict[str, object]] = {
     "latency": {"delay": Duration(60 * MS)},

@@ -256,7 +256,7 @@ def test_the_engines_own_kill_would_never_wake_a_restart_policy(stage):
 
 
 def test_a_process_that_ignores_the_signal_is_no_evidence_of_a_kill(stage, monkeypatch):
-    monkeypatch.setattr("cleanroom.faults.container.kill.DEATH_TIMEOUT", 0.5)
+    monkeypatch.setattr("cleanroom.faults.container.death.DEATH_TIMEOUT", 0.5)
     # Without an init, `sleep` is the first process, which the kernel shields from signals that it does not handle.
     db = stage.service("db", 10, init=False)
     before = stage.state(db)

@@ -20,6 +20,9 @@ from cleanroom.faults.ladder import open_fault
 from cleanroom.faults.process.crowded import zombies
 from cleanroom.quantity import Duration, Size
 
+# What make test has no time for is in make test-full.
+pytestmark = pytest.mark.full
+
 LOOP = ("bash", "-c", "trap 'exit 4' TERM; trap : USR1; sleep 600 & while true; do wait; done")
 
 

@@ -79,6 +79,7 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", CASES)
 def test_what_a_service_asks_of_its_files_fails_while_the_fault_lasts_and_all_is_as_before(
     engine, stage, service, kind
@@ -106,6 +107,7 @@ def strike_at(stage: Stage, service: Container, name: str, **parameters: object)
     return found
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("parameters", "size", "same"), [({"bytes": Size(40)}, 5000, 4960), ({"truncate": Size(100)}, 100, 100)]
 )
@@ -125,6 +127,7 @@ def test_a_file_is_corrupted_as_the_seed_says_and_restored_to_the_byte(engine, s
     assert sum(a == b for a, b in zip(before, now, strict=False)) == same
 
 
+@pytest.mark.full
 def test_what_a_service_wrote_over_corrupted_bytes_is_not_overwritten(stage, service):
     fault = strike_at(stage, service, "corrupt", path="/data/owned", bytes=Size(20), offset=Size(0))
     sh(stage, service, "echo mine > /data/owned")
@@ -134,6 +137,7 @@ def test_what_a_service_wrote_over_corrupted_bytes_is_not_overwritten(stage, ser
     assert sh(stage, service, "cat /data/owned") == "mine\n"
 
 
+@pytest.mark.full
 def test_what_was_cut_off_and_cannot_be_put_back_is_told(stage, service):
     fault = strike_at(stage, service, "corrupt", path="/data/file", truncate=Size(100))
     sh(stage, service, "echo more >> /data/file")
@@ -144,6 +148,7 @@ def test_what_was_cut_off_and_cannot_be_put_back_is_told(stage, service):
     assert sh(stage, service, "tail -n 1 /data/file | tail -c 5") == "more\n"
 
 
+@pytest.mark.full
 def test_a_directory_of_the_image_goes_missing_and_comes_back(engine, stage, service):
     with unchanged(engine, service.id, files=files(stage, service)):
         fault = strike_at(stage, service, "missing", path="/usr/share/base-files")
@@ -153,6 +158,7 @@ def test_a_directory_of_the_image_goes_missing_and_comes_back(engine, stage, ser
         assert fault.verify_reversal().holds
 
 
+@pytest.mark.full
 def test_what_a_service_made_in_place_of_what_was_missing_is_kept(stage, service):
     fault = strike_at(stage, service, "missing", path="/data/owned")
     sh(stage, service, "echo mine > /data/owned")
@@ -164,6 +170,7 @@ def test_what_a_service_made_in_place_of_what_was_missing_is_kept(stage, service
     assert sh(stage, service, f"cat {gone.facts['target.made_meanwhile']}") == "mine\n"
 
 
+@pytest.mark.full
 def test_root_is_not_bound_by_modes_and_that_is_no_evidence(stage):
     service = stage.service("target", 10, image=TARGET, command=("sh", "-c", "touch /data/owned; exec sleep 600"))
     fault = None
@@ -181,6 +188,7 @@ def test_root_is_not_bound_by_modes_and_that_is_no_evidence(stage):
     assert sh(stage, service, "stat -c '%a %U' /data/owned") == "644 root\n"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["flock", "fcntl"])
 def test_a_lock_is_held_against_everybody(engine, stage, service, kind):
     code = f"__import__('fcntl').{'flock' if kind == 'flock' else 'lockf'}(open('/data/owned','r+'), 6)"
@@ -198,6 +206,7 @@ def test_a_lock_is_held_against_everybody(engine, stage, service, kind):
         assert py(stage, service, code) == "None"
 
 
+@pytest.mark.full
 def test_files_come_and_go_and_the_counts_add_up(engine, stage, service):
     with unchanged(engine, service.id, files=files(stage, service)):
         fault = strike_at(stage, service, "churn", path="/data/in", workers=2, files=20)
@@ -210,6 +219,7 @@ def test_files_come_and_go_and_the_counts_add_up(engine, stage, service):
         assert gone.facts["target.made"] == gone.facts["target.removed"] > 20
 
 
+@pytest.mark.full
 def test_operations_of_a_kind_are_late_and_others_are_not(stage, service):
     fault = strike_at(stage, service, "io_delay", path="/data/in", operations=("fsync",), delay=Duration(300 * 10**6))
     found = fault.verify()
@@ -229,6 +239,7 @@ def test_operations_of_a_kind_are_late_and_others_are_not(stage, service):
     assert ended - began < 0.3
 
 
+@pytest.mark.full
 def test_the_share_that_fails_is_decided_by_the_index_of_an_operation_whoever_looked(stage, service):
     outcomes = []
     script = (
@@ -269,6 +280,7 @@ import shutil; shutil.rmtree('a'); print(sorted(os.listdir('.')), os.statvfs('.'
 """
 
 
+@pytest.mark.full
 def test_what_is_not_struck_passes_through_unchanged(engine, stage, service):
     with unchanged(engine, service.id, files=files(stage, service)):
         fault = strike_at(
@@ -281,6 +293,7 @@ def test_what_is_not_struck_passes_through_unchanged(engine, stage, service):
         assert fault.verify_reversal().holds
 
 
+@pytest.mark.full
 def test_a_file_that_was_opened_under_the_fault_works_on_after_it(stage, service):
     holder = (
         "import os,time; f=os.open('/data/in/x',os.O_RDWR); print('open',flush=True)\n"
@@ -303,6 +316,7 @@ def test_a_file_that_was_opened_under_the_fault_works_on_after_it(stage, service
     assert sh(stage, service, "cat /data/in/x") == "new"
 
 
+@pytest.mark.full
 def test_a_server_of_files_that_dies_under_the_fault_is_told_and_nothing_of_it_stays(engine, stage, service):
     with unchanged(engine, service.id, files=files(stage, service)):
         fault = strike_at(
@@ -319,6 +333,7 @@ def test_a_server_of_files_that_dies_under_the_fault_is_told_and_nothing_of_it_s
         assert py(stage, service, "os.listdir('/data/in')") == "['x']"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "parameters", "why"),
     [
@@ -339,6 +354,7 @@ def test_what_cannot_be_done_is_refused_by_name_and_leaves_nothing(engine, stage
         assert fault.verify_reversal().holds
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("kind", ["missing", "symlink", "corrupt"])
 def test_who_takes_its_place_is_given_back_what_passed_on_to_it_and_else_ran_without(stage, tmp_path, kind, shared):

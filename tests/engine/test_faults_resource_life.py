@@ -19,6 +19,9 @@ from cleanroom.errors import CapabilityError
 from cleanroom.faults.ladder import open_fault
 from cleanroom.quantity import Duration, Rate, Size
 
+# What make test has no time for is in make test-full.
+pytestmark = pytest.mark.full
+
 MIB = 1 << 20
 SECOND = 10**9
 LIMITED = {"memory": 64 * MIB, "memory_swap": 64 * MIB, "tmpfs": {"/data": 8 * MIB}}

@@ -12,6 +12,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fault_specs import assert_proven, faults_of, run_families
 from runs import Ran
 
+# What make test has no time for is in make test-full.
+pytestmark = pytest.mark.full
+
 PROVEN = ("lock", "kill_sessions", "exhaust_connections", "replica", "mariadb", "rotate", "flush", "maxmemory", "slow",
           "custom")  # fmt: skip
 CONTROLS = {

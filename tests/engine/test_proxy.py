@@ -27,6 +27,9 @@ from tests.engine.residue import unchanged
 from tests.engine.stage import Stage, open_stage, strike
 from tests.engine.wire import running, wait_until
 
+# What make test has no time for is in make test-full.
+pytestmark = pytest.mark.full
+
 TARGET = "cleanroom-tests/target:1"
 WEB, ECHO = 8080, 9000
 DELAY = Duration(150 * 10**6)

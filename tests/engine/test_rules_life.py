@@ -32,6 +32,9 @@ from cleanroom.network.namespace import in_namespace, namespace_of_pid
 from cleanroom.network.resolver import Resolver
 from cleanroom.quantity import Duration
 
+# What make test has no time for is in make test-full.
+pytestmark = pytest.mark.full
+
 SERVICES = ("a", "b", "c")
 
 

@@ -21,6 +21,9 @@ from images import make_images
 from remains import Inside, host_rules, inside, names, remains, since_boot, supervised
 from runs import Started, owned_by, start, until, write
 
+# What make test has no time for is in make test-full.
+pytestmark = pytest.mark.full
+
 LIMIT = 10
 # A launcher that lives tells of what happened, and ends the rest in order.
 ENDING = 60
